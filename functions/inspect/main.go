@@ -1,0 +1,81 @@
+// Inspect answers questions about single users, for support.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/oldpool"
+)
+
+func main() {
+	handler, err := run(context.Background(), os.Environ())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+const usage = `allowed is {"view":"user","sub":"…"} or {"view":"user","username":"…"}`
+
+type request struct {
+	View     string `json:"view"`
+	Sub      string `json:"sub"`
+	Username string `json:"username"`
+}
+
+func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
+	var cfg struct {
+		OldPool oldpool.Config
+		Tables  dynamo.Config
+	}
+	if err := config.Parse(&cfg, environ); err != nil {
+		return nil, err
+	}
+	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store := dynamo.New(aws, cfg.Tables, 2*time.Second)
+	old := oldpool.New(aws, cfg.OldPool, 2*time.Second)
+
+	return func(ctx context.Context, raw json.RawMessage) (any, error) {
+		var req request
+		if err := json.Unmarshal(raw, &req); err != nil {
+			return nil, errors.New("the request is not understood: " + usage)
+		}
+		switch {
+		case req.View != "user":
+			return nil, fmt.Errorf("view %q is unknown: %s", req.View, usage)
+		case (req.Sub == "") == (req.Username == ""):
+			return nil, errors.New("the user is named by sub or by username, not by both or neither: " + usage)
+		case req.Username != "":
+			answer := old.Lookup(ctx, req.Username)
+			if answer.Account == nil {
+				return nil, fmt.Errorf("the old pool does not tell the user's sub: %s", answer.AccountReason)
+			}
+			req.Sub = answer.Account.Sub
+		}
+		// The record before the stream: an event in between shows in the stream, and the record is never ahead of it.
+		record, err := store.Record(ctx, req.Sub)
+		if err != nil {
+			return nil, err
+		}
+		stream, err := store.Stream(ctx, req.Sub)
+		if err != nil {
+			return nil, err
+		}
+		return history.Tell(req.Sub, record, stream[:min(record.Version, len(stream))]), nil
+	}, nil
+}

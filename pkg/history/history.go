@@ -1,0 +1,85 @@
+// Package history tells what happened to one user, for whoever has to help that user.
+package history
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// History is one user's record and events, and what they mean.
+type History struct {
+	Sub     string            `json:"sub"`
+	Summary string            `json:"summary"`
+	Record  *migration.Record `json:"record"` // null if the user never came
+	Events  []migration.Event `json:"events"`
+}
+
+// Tell puts a user's record and stream into words.
+func Tell(sub string, record migration.Record, stream []migration.Event) History {
+	if record.Version == 0 {
+		return History{
+			Sub: sub, Events: []migration.Event{},
+			Summary: "Not seen: this user has not signed in at the new pool yet, nor asked for a new password there. " +
+				"Tell the user to sign in with the usual password.",
+		}
+	}
+	return History{Sub: sub, Record: &record, Events: stream, Summary: summary(record, stream)}
+}
+
+func summary(r migration.Record, stream []migration.Event) string {
+	var s strings.Builder
+	switch r.Status {
+	case migration.Confirmed:
+		fmt.Fprintf(&s, "Confirmed: seen to sign in at the new pool since %s. Nothing is left to do.", date(r.Since))
+	case migration.Arrived:
+		fmt.Fprintf(&s, "Migrated on %s: the new pool was given this user, with the same password. "+
+			"Tell the user to sign in as usual; whoever asked for a new password has to finish that first.", date(r.Since))
+	case migration.Blocked:
+		fmt.Fprintf(&s, "Blocked since %s: %s", date(r.Since), Advice(r.Reason, r.Challenge))
+	case migration.Attempted:
+		last := stream[len(stream)-1]
+		fmt.Fprintf(&s, "Not migrated yet; last tried on %s: %s", date(last.At), Advice(last.Reason, last.Challenge))
+	}
+	if r.Reoffered > 0 {
+		s.WriteString(" The new pool asked for this user again after it had been given the user: " +
+			"check there whether the user exists, and whether someone deleted it.")
+	}
+	return s.String()
+}
+
+func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// Advice says what a reason means, and what to tell the user.
+func Advice(r migration.Reason, challenge string) string {
+	if r == migration.ChallengeRequired {
+		return fmt.Sprintf("the password was checked, but the old pool answered with the challenge %s. "+
+			"Tell the user to choose \"forgot password\": that migrates without the challenge.", challenge)
+	}
+	return advice[r]
+}
+
+var advice = map[migration.Reason]string{
+	migration.UnknownUser:              "the old pool does not know this user. Check the spelling, or have the user sign up.",
+	migration.WrongPassword:            "the password was wrong. Tell the user to try again, or to choose \"forgot password\".",
+	migration.TooManyAttempts:          "the old pool locked sign-in after too many wrong passwords. Tell the user to wait 15 minutes, or to choose \"forgot password\".",
+	migration.Disabled:                 "the account is disabled in the old pool. Enable it there if that was a mistake.",
+	migration.Unconfirmed:              "the user never confirmed the account in the old pool. Confirm it there, or have the user sign up again.",
+	migration.PasswordResetRequired:    "an administrator reset the password in the old pool. Tell the user to choose \"forgot password\".",
+	migration.ExternalProvider:         "the user signs in with an external provider (SAML, OIDC or social) and has no password to migrate. Tell the user to sign in with that provider.",
+	migration.AccountStatus:            "the account is in a state that this migration does not know. Look it up in the old pool's console.",
+	migration.NoVerifiedContact:        "the user asked for a new password but has no verified email address or phone number to send a code to. Tell the user to sign in with the password, or verify an address in the old pool.",
+	migration.OldPoolTrigger:           "a Lambda trigger of the old pool refused the sign-in. Its log says why.",
+	migration.ForgotPasswordRefused:    "this migration does not migrate the user by a forgotten password (FORGOT_PASSWORD). Tell the user to sign in with the password.",
+	migration.AttributeRejected:        "the new pool would refuse one of the user's attributes: a username that looks like an email address or a phone number, or a value over 2,048 characters. Change it in the old pool.",
+	migration.RemovedAfterConfirmation: "the user had arrived in the new pool and was deleted there. If that was a mistake, set REMIGRATE=allow until the user has signed in.",
+
+	migration.Throttled:          "the old pool was asked too often at that moment. Tell the user to try again in a minute.",
+	migration.OldPoolUnavailable: "the old pool could not be reached, or had a fault. Tell the user to try again.",
+	migration.Timeout:            "the old pool did not answer in time. Tell the user to try again.",
+	migration.AuditUnavailable:   "the audit ledger could not be reached, and AUDIT_POLICY=required lets nobody pass then. Tell the user to try again.",
+	migration.Misconfigured:      "the old pool refused our request: its id, app client, flow or permission is not right. See the function's log.",
+	migration.Internal:           "the migration function had a fault. See the function's log.",
+}

@@ -1,0 +1,167 @@
+// Package ledger keeps what was decided about every user: an append-only stream of events, each chained to the one before by
+// its hash, the record folded from it, and the tallies counted from it. The three change together or not at all.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// Store keeps streams, records and tallies. The conformance suite in ledgertest holds every implementation to this contract.
+type Store interface {
+	// Commit writes the entry's event, its record and its counters: all of them or none.
+	//
+	// It does so on two conditions: the stored record has the version before the event's (no record, for the first event),
+	// and the stream holds no event with that sequence number. If the first fails it returns a *ConflictError with the
+	// record that stands; if only the second does, ErrBehind.
+	//
+	// Any other error leaves open whether the entry was written: a time-out may have struck after the write. The same
+	// entry may be committed again then; it is never written twice. Conflicts between transactions are retried inside,
+	// until ctx is done.
+	Commit(ctx context.Context, e Entry) error
+	// Record returns the user's record as of the last commit; the zero Record if there is none.
+	Record(ctx context.Context, sub string) (migration.Record, error)
+	// Stream returns the user's events in order, as of the last commit; none for an unknown user.
+	Stream(ctx context.Context, sub string) ([]migration.Event, error)
+}
+
+// Entry is what one event changes.
+type Entry struct {
+	Event    migration.Event
+	Record   migration.Record // after the event; its version is the event's Seq
+	Counters migration.Counters
+}
+
+// Tally is what was counted on one day (UTC, of Event.RecordedAt).
+type Tally struct {
+	Day        string // 2006-01-02
+	Counters   migration.Counters
+	RecordedAt time.Time // of the event that was counted last
+}
+
+// Day returns the day that an event recorded at t counts to.
+func Day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// ConflictError says that the record changed since it was read.
+type ConflictError struct {
+	Standing migration.Record // the record that stands; zero if there is none
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("the record stands at version %d: decide again from it", e.Standing.Version)
+}
+
+// ErrBehind says that the stream holds an event which the user's record does not know. Nothing was written. The progress
+// table was changed by hand or restored to an earlier time: rebuild the record from the stream.
+var ErrBehind = errors.New("the record is behind its stream: rebuild it")
+
+// Ledger appends to streams.
+type Ledger struct {
+	store  Store
+	policy migration.Policy
+	now    func() time.Time
+}
+
+// New returns a ledger over a store. The policy's windows tell repeats; now is the clock that events are recorded by.
+func New(store Store, policy migration.Policy, now func() time.Time) *Ledger {
+	return &Ledger{store: store, policy: policy, now: now}
+}
+
+// Appended is what became of an event.
+type Appended struct {
+	Event  migration.Event  // as decided last; with its place in the chain if it was written
+	Record migration.Record // the record that stands; zero after an error
+	// Repeat: the record already held the same, so nothing was written.
+	Repeat bool
+	// Reoffered: the user had been handed over before, and the new pool asked again.
+	Reoffered bool
+}
+
+// Append appends the event that decide makes of the user's record. The first try is made without reading, as for a user who
+// was never seen; if that proves wrong, decide is called again with the record that stands, as often as others write at the
+// same time. The event keeps its ID and At through all calls of decide; Seq, RecordedAt, Prev and Hash are set here.
+//
+// A repeat, by Policy.Repeats, is not written, and no error. After an error the event may have been written all the same:
+// Replay finds out.
+func (l *Ledger) Append(
+	ctx context.Context, sub string, decide func(migration.Record) migration.Event,
+) (Appended, error) {
+	standing := migration.Record{}
+	for {
+		e := decide(standing)
+		if standing.ID == e.ID && standing.Version > 0 {
+			return Appended{Event: e, Record: standing}, nil // an earlier try was written, though its answer was lost
+		}
+		appended, err := l.commit(ctx, sub, standing, e)
+		var conflict *ConflictError
+		if !errors.As(err, &conflict) {
+			return appended, err
+		}
+		standing = conflict.Standing
+	}
+}
+
+// Replay appends an event that was decided earlier and whose fate is unknown: once, whether it was written then or not,
+// however often it is replayed, and whatever the user did since. It keeps its ID and At. A repeat is not written.
+func (l *Ledger) Replay(ctx context.Context, e migration.Event) (Appended, error) {
+	for {
+		// The record before the stream: if the event is written in between, the commit meets a conflict.
+		standing, err := l.store.Record(ctx, e.Sub)
+		if err != nil {
+			return Appended{}, err
+		}
+		stream, err := l.store.Stream(ctx, e.Sub)
+		if err != nil {
+			return Appended{}, err
+		}
+		if i := slices.IndexFunc(stream, func(s migration.Event) bool { return s.ID == e.ID }); i >= 0 {
+			return Appended{Event: stream[i], Record: standing, Repeat: true}, nil
+		}
+		appended, err := l.commit(ctx, e.Sub, standing, e)
+		var conflict *ConflictError
+		if !errors.As(err, &conflict) {
+			return appended, err
+		}
+	}
+}
+
+func (l *Ledger) commit(
+	ctx context.Context, sub string, standing migration.Record, e migration.Event,
+) (Appended, error) {
+	if l.policy.Repeats(standing, e) {
+		return Appended{Event: e, Record: standing, Repeat: true}, nil
+	}
+	decided := e
+	e.Schema, e.Sub, e.Seq = migration.Schema, sub, standing.Version+1
+	e.RecordedAt = migration.Millis(l.now())
+	e.Prev = standing.Hash
+	if e.Factors == nil {
+		e.Factors = []string{}
+	}
+	hash, err := Hash(e)
+	if err != nil {
+		return Appended{}, err
+	}
+	e.Hash = hash
+	record := standing.Apply(e)
+	entry := Entry{Event: e, Record: record, Counters: migration.Count(standing, e, record)}
+	if err := l.store.Commit(ctx, entry); err != nil {
+		return Appended{Event: decided}, err
+	}
+	return Appended{Event: e, Record: record, Reoffered: record.Reoffered > standing.Reoffered}, nil
+}
+
+// Record returns the user's record; the zero Record if nothing is known of the user.
+func (l *Ledger) Record(ctx context.Context, sub string) (migration.Record, error) {
+	return l.store.Record(ctx, sub)
+}
+
+// Stream returns the user's events in order.
+func (l *Ledger) Stream(ctx context.Context, sub string) ([]migration.Event, error) {
+	return l.store.Stream(ctx, sub)
+}

@@ -1,0 +1,72 @@
+// Package spool keeps the events that the ledger could not take, in an SQS queue, until they are replayed.
+package spool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// Config names the queue.
+type Config struct {
+	QueueURL string `env:"SPOOL_QUEUE_URL"`
+}
+
+// Queue sends events to an SQS queue. A message's body is the event as JSON, as it was decided: without its place in the chain.
+type Queue struct {
+	client *sqs.Client
+	config Config
+}
+
+// New returns a queue. A try to send takes at most the given time; the caller's deadline ends the tries.
+func New(cfg aws.Config, config Config, try time.Duration) *Queue {
+	return &Queue{config: config, client: sqs.NewFromConfig(cfg, func(o *sqs.Options) {
+		o.HTTPClient = &http.Client{Transport: awshttp.NewBuildableClient().GetTransport(), Timeout: try}
+		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 20 * time.Millisecond })
+	})}
+}
+
+// Send sends the event. After an error it may have arrived all the same; replaying it twice does no harm.
+func (q *Queue) Send(ctx context.Context, e migration.Event) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("spool event %s: %w", e.ID, err)
+	}
+	text := string(body)
+	if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.config.QueueURL, MessageBody: &text}); err != nil {
+		return fmt.Errorf("spool event %s: %w", e.ID, err)
+	}
+	return nil
+}
+
+// Parse reads a message's body. It refuses what this code could not have sent; its errors quote nothing of the body.
+func Parse(body string) (migration.Event, error) {
+	var e migration.Event
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		return e, errors.New("the message is no event")
+	}
+	_, err := ulid.ParseStrict(e.ID)
+	switch {
+	case e.Schema != migration.Schema:
+		return e, fmt.Errorf("the event has schema %d: this version replays schema %d", e.Schema, migration.Schema)
+	case err != nil, e.Sub == "", e.At.IsZero(), e.Kind != migration.Attempt:
+		return e, errors.New("the event lacks its id, sub, time or type")
+	case !slices.Contains(migration.Triggers, e.Trigger), !slices.Contains(migration.Outcomes, e.Outcome):
+		return e, errors.New("the event has an unknown trigger or outcome")
+	case e.Outcome == migration.Migrated && e.Reason != "", e.Outcome != migration.Migrated && e.Reason.Outcome() != e.Outcome:
+		return e, errors.New("the event's reason does not belong to its outcome")
+	}
+	return e, nil
+}

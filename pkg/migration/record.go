@@ -1,0 +1,130 @@
+package migration
+
+import (
+	"maps"
+	"time"
+)
+
+// Record is a user's state: the fold of the user's stream, and nothing else. The zero Record is a user without events.
+type Record struct {
+	Sub     string `json:"sub"`
+	Version int    `json:"version"` // Seq of the last event folded in
+	ID      string `json:"id"`      // its ID
+	Hash    string `json:"hash"`    // its Hash: the head of the chain
+
+	Status    Status    `json:"status"`
+	Reason    Reason    `json:"reason"`    // while blocked: why
+	Challenge string    `json:"challenge"` // while blocked by a challenge: which
+	Since     time.Time `json:"since"`     // At of the event that led to this status (and, while blocked, this reason)
+
+	FirstAt   time.Time `json:"first_at"`  // earliest At
+	LastAt    time.Time `json:"last_at"`   // latest At
+	Reoffered int       `json:"reoffered"` // migrated events after the first: each time the new pool did not have the user
+
+	Seen map[string]time.Time `json:"seen"` // latest At by Event.Key
+}
+
+// Fold folds a whole stream, in order, into its record.
+func Fold(stream []Event) Record {
+	var r Record
+	for _, e := range stream {
+		r = r.Apply(e)
+	}
+	return r
+}
+
+// Apply returns the record after one more event; r itself is unchanged.
+func (r Record) Apply(e Event) Record {
+	seen := maps.Clone(r.Seen)
+	if seen == nil {
+		seen = map[string]time.Time{}
+	}
+	if key := e.Key(); e.At.After(seen[key]) {
+		seen[key] = e.At
+	}
+	next := r
+	next.Sub, next.Version, next.ID, next.Hash, next.Seen = e.Sub, r.Version+1, e.ID, e.Hash, seen
+	if r.Version == 0 || e.At.Before(r.FirstAt) {
+		next.FirstAt = e.At
+	}
+	if e.At.After(r.LastAt) {
+		next.LastAt = e.At
+	}
+	if e.Outcome == Migrated && !r.Status.below(Arrived) {
+		next.Reoffered++
+	}
+
+	status := e.status()
+	if status.below(r.Status) {
+		return next
+	}
+	next.Status, next.Reason, next.Challenge = status, "", ""
+	if status == Blocked {
+		next.Reason, next.Challenge = e.Reason, e.Challenge
+	}
+	if next.Standing() != r.Standing() {
+		next.Since = e.At
+	}
+	return next
+}
+
+// Standing names where the user is: the status and, while blocked, why. It reads blocked.challenge.SMS_MFA.
+func (r Record) Standing() string {
+	standing := string(r.Status)
+	if r.Reason != "" {
+		standing += "." + string(r.Reason)
+	}
+	if r.Challenge != "" {
+		standing += "." + r.Challenge
+	}
+	return standing
+}
+
+// Repeats tells whether e says again what the record already holds, so that recording it would add nothing: the same
+// trigger, outcome, reason and challenge, at most a window away. The window is the policy's RetryWindow for a migrated
+// attempt, RepeatWindow for a rejected or failed one; a confirmation is recorded once.
+//
+// Away is meant both ways: a clock may have gone backwards, and an event may come late out of the spool.
+func (p Policy) Repeats(r Record, e Event) bool {
+	last, ok := r.Seen[e.Key()]
+	if !ok || e.Kind == Confirmation {
+		return ok
+	}
+	window := p.RepeatWindow
+	if e.Outcome == Migrated {
+		window = p.RetryWindow
+	}
+	return e.At.Sub(last).Abs() <= window
+}
+
+// Counters is what one or more events add to a tally. The keys are
+//
+//	Authentication.rejected.wrong_password   events, by Event.Key
+//	+blocked.disabled, -attempted            users who entered and left a standing, by Record.Standing
+//	reoffered                                migrated events for users who had been handed over before
+type Counters map[string]int
+
+// Reoffers is the key of the counter of reoffered users.
+const Reoffers = "reoffered"
+
+// Count returns what the event that led from one record to the next adds to the tally of its day.
+func Count(before Record, e Event, after Record) Counters {
+	c := Counters{e.Key(): 1}
+	if from, to := before.Standing(), after.Standing(); from != to {
+		c["+"+to] = 1
+		if from != "" {
+			c["-"+from] = 1
+		}
+	}
+	if after.Reoffered > before.Reoffered {
+		c[Reoffers] = 1
+	}
+	return c
+}
+
+// Add adds the counters of d to c.
+func (c Counters) Add(d Counters) {
+	for key, n := range d {
+		c[key] += n
+	}
+}

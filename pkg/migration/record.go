@@ -21,7 +21,7 @@ type Record struct {
 	LastAt    time.Time `json:"last_at"`   // latest At
 	Reoffered int       `json:"reoffered"` // migrated events after the first: each time the new pool did not have the user
 
-	Seen map[string]time.Time `json:"seen"` // latest At by Event.Key
+	Seen map[string]time.Time `json:"seen"` // At of the event recorded last, by Event.Key
 }
 
 // Fold folds a whole stream, in order, into its record.
@@ -39,9 +39,7 @@ func (r Record) Apply(e Event) Record {
 	if seen == nil {
 		seen = map[string]time.Time{}
 	}
-	if key := e.Key(); e.At.After(seen[key]) {
-		seen[key] = e.At
-	}
+	seen[e.Key()] = e.At
 	next := r
 	next.Sub, next.Version, next.ID, next.Hash, next.Seen = e.Sub, r.Version+1, e.ID, e.Hash, seen
 	if r.Version == 0 || e.At.Before(r.FirstAt) {

@@ -1,0 +1,465 @@
+// Package ledgertest is the conformance suite of ledger.Store: every backend has to pass it.
+package ledgertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// Store is a backend that can also tell what it has counted.
+type Store interface {
+	ledger.Store
+	Tallies(ctx context.Context) ([]ledger.Tally, error)
+}
+
+// Policy is the policy that the suite's ledgers work by.
+var Policy = migration.Policy{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}
+
+// Run runs the suite. Each call of open returns an empty store.
+func Run(t *testing.T, open func(t *testing.T) Store) {
+	for name, test := range map[string]func(*testing.T, Store){
+		"an unknown user has no record and no events":            unknownUser,
+		"an event, its record and its tally are written at once": writeAtOnce,
+		"a stale version is refused with the standing record":    staleVersion,
+		"a sequence number is used once":                         sequenceOnce,
+		"a cancelled context writes nothing":                     cancelledContext,
+		"a stream is chained and folds to its record":            chain,
+		"a repeat is not written, at both edges of its window":   repeats,
+		"many writers on one user write one event each":          manyWriters,
+		"the same attempt at once is written once":               sameAttempt,
+		"many users at once: tallies are exact":                  manyUsers,
+		"a replay is written once":                               replayOnce,
+		"a replay among newer events is written once":            replayAmongNewer,
+		"a clock that goes backwards":                            clockBackwards,
+		"a day's end":                                            dayEnd,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+var noon = time.Date(2026, 7, 14, 12, 0, 0, 123e6, time.UTC)
+
+func newLedger(s ledger.Store, now func() time.Time) *ledger.Ledger {
+	return ledger.New(s, Policy, now)
+}
+
+func atNoon() time.Time { return noon }
+
+// Attempt returns an attempt of a new user, with an ID of its own, that migrated at noon.
+func attempt(change func(*migration.Event)) migration.Event {
+	e := migration.Event{
+		Schema: migration.Schema, Sub: uuid.NewString(), ID: ulid.Make().String(), Kind: migration.Attempt, At: noon,
+		Trigger: migration.SignIn, Outcome: migration.Migrated, Factors: []string{"SMS_MFA"}, RequestID: uuid.NewString(),
+		FunctionVersion: "$LATEST",
+	}
+	if change != nil {
+		change(&e)
+	}
+	return e
+}
+
+func wrongPassword(e *migration.Event) {
+	e.Outcome, e.Reason = migration.Rejected, migration.WrongPassword
+}
+
+// of makes e an attempt of the given user.
+func of(sub string, e migration.Event) migration.Event {
+	e.Sub = sub
+	return e
+}
+
+func at(t time.Time, e migration.Event) migration.Event {
+	e.At = t
+	return e
+}
+
+func always(e migration.Event) func(migration.Record) migration.Event {
+	return func(migration.Record) migration.Event { return e }
+}
+
+func mustAppend(t *testing.T, l *ledger.Ledger, e migration.Event) ledger.Appended {
+	t.Helper()
+	appended, err := l.Append(t.Context(), e.Sub, always(e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return appended
+}
+
+// Check holds that a user's stream is gapless, chained and counted, and folds to its record. It returns the stream.
+func check(t *testing.T, s Store, sub string) []migration.Event {
+	t.Helper()
+	stream, err := s.Stream(t.Context(), sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prev := ""
+	for i, e := range stream {
+		hash, err := ledger.Hash(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Seq != i+1 || e.Prev != prev || e.Hash != hash || e.Sub != sub {
+			t.Fatalf("event %d does not continue the chain: %+v", i+1, e)
+		}
+		prev = e.Hash
+	}
+	record, err := s.Record(t.Context(), sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(migration.Fold(stream), record); diff != "" {
+		t.Fatalf("record (-fold +stored):\n%s", diff)
+	}
+	return stream
+}
+
+// checkTallies holds that the tallies are the recount of the streams of all the store's users.
+func checkTallies(t *testing.T, s Store, subs ...string) {
+	t.Helper()
+	want := map[string]migration.Counters{}
+	for _, sub := range subs {
+		var r migration.Record
+		for _, e := range check(t, s, sub) {
+			next := r.Apply(e)
+			day := ledger.Day(e.RecordedAt)
+			if want[day] == nil {
+				want[day] = migration.Counters{}
+			}
+			want[day].Add(migration.Count(r, e, next))
+			r = next
+		}
+	}
+	tallies, err := s.Tallies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]migration.Counters{}
+	for _, tally := range tallies {
+		got[tally.Day] = tally.Counters
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("tallies (-recount +stored):\n%s", diff)
+	}
+}
+
+func unknownUser(t *testing.T, s Store) {
+	if stream := check(t, s, uuid.NewString()); len(stream) != 0 {
+		t.Errorf("%+v", stream)
+	}
+	checkTallies(t, s)
+}
+
+func writeAtOnce(t *testing.T, s Store) {
+	e := attempt(nil)
+	recorded := noon.Add(1500 * time.Millisecond)
+	appended := mustAppend(t, newLedger(s, func() time.Time { return recorded.Add(999 * time.Microsecond) }), e)
+
+	want := e
+	want.Seq, want.RecordedAt = 1, recorded
+	want.Hash, _ = ledger.Hash(want)
+	if diff := cmp.Diff([]migration.Event{want}, check(t, s, e.Sub)); diff != "" {
+		t.Errorf("stream (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(ledger.Appended{Event: want, Record: migration.Fold([]migration.Event{want})}, appended); diff != "" {
+		t.Errorf("appended (-want +got):\n%s", diff)
+	}
+	tallies, err := s.Tallies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantTallies := []ledger.Tally{{
+		Day: "2026-07-14", RecordedAt: recorded, Counters: migration.Counters{"Authentication.migrated": 1, "+migrated": 1},
+	}}
+	if diff := cmp.Diff(wantTallies, tallies); diff != "" {
+		t.Errorf("tallies (-want +got):\n%s", diff)
+	}
+}
+
+// entry continues a stream whose last record is standing.
+func entry(t *testing.T, standing migration.Record, e migration.Event) ledger.Entry {
+	t.Helper()
+	e.Seq, e.RecordedAt, e.Prev = standing.Version+1, e.At, standing.Hash
+	var err error
+	if e.Hash, err = ledger.Hash(e); err != nil {
+		t.Fatal(err)
+	}
+	after := standing.Apply(e)
+	return ledger.Entry{Event: e, Record: after, Counters: migration.Count(standing, e, after)}
+}
+
+func staleVersion(t *testing.T, s Store) {
+	first := attempt(wrongPassword)
+	one := entry(t, migration.Record{}, first)
+	if err := s.Commit(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	two := entry(t, one.Record, of(first.Sub, attempt(nil)))
+	if err := s.Commit(t.Context(), two); err != nil {
+		t.Fatal(err)
+	}
+	for name, stale := range map[string]ledger.Entry{
+		"as if the user were new": entry(t, migration.Record{}, of(first.Sub, attempt(nil))),
+		"from the first version":  entry(t, one.Record, of(first.Sub, attempt(nil))),
+		"from a version that is not there": entry(t,
+			migration.Record{Version: 7, Status: migration.Blocked}, of(first.Sub, attempt(nil))),
+	} {
+		var conflict *ledger.ConflictError
+		if err := s.Commit(t.Context(), stale); !errors.As(err, &conflict) {
+			t.Fatalf("%s: %v, want a conflict", name, err)
+		}
+		if diff := cmp.Diff(two.Record, conflict.Standing); diff != "" {
+			t.Errorf("%s: the record that stands (-want +got):\n%s", name, diff)
+		}
+	}
+	checkTallies(t, s, first.Sub)
+
+	var conflict *ledger.ConflictError
+	stranger := attempt(nil)
+	err := s.Commit(t.Context(), entry(t, migration.Record{Version: 1, Status: migration.Attempted}, stranger))
+	if !errors.As(err, &conflict) || conflict.Standing.Version != 0 {
+		t.Errorf("a second event of an unknown user: %v, want a conflict without a record", err)
+	}
+}
+
+func sequenceOnce(t *testing.T, s Store) {
+	e := attempt(nil)
+	mustAppend(t, newLedger(s, atNoon), e)
+	before := check(t, s, e.Sub)
+	again := entry(t, migration.Record{}, of(e.Sub, attempt(wrongPassword)))
+	var conflict *ledger.ConflictError
+	if err := s.Commit(t.Context(), again); !errors.As(err, &conflict) {
+		t.Fatalf("%v, want a conflict", err)
+	}
+	if diff := cmp.Diff(before, check(t, s, e.Sub)); diff != "" {
+		t.Errorf("stream (-before +after):\n%s", diff)
+	}
+}
+
+func cancelledContext(t *testing.T, s Store) {
+	e := attempt(nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := newLedger(s, atNoon).Append(ctx, e.Sub, always(e)); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want %v", err, context.Canceled)
+	}
+	checkTallies(t, s, e.Sub)
+}
+
+func chain(t *testing.T, s Store) {
+	l := newLedger(s, atNoon)
+	first := attempt(wrongPassword)
+	mustAppend(t, l, first)
+	mustAppend(t, l, of(first.Sub, attempt(func(e *migration.Event) {
+		e.Outcome, e.Reason, e.Challenge, e.Factors = migration.Rejected, migration.ChallengeRequired, "SMS_MFA", nil
+	})))
+	mustAppend(t, l, of(first.Sub, attempt(func(e *migration.Event) { e.Trigger = migration.ForgotPassword })))
+	mustAppend(t, l, of(first.Sub, attempt(func(e *migration.Event) {
+		e.Kind, e.Trigger, e.Outcome = migration.Confirmation, "", ""
+	})))
+	if n := len(check(t, s, first.Sub)); n != 4 {
+		t.Errorf("%d events, want 4", n)
+	}
+	checkTallies(t, s, first.Sub)
+}
+
+func repeats(t *testing.T, s Store) {
+	for name, tt := range map[string]struct {
+		change func(*migration.Event)
+		window time.Duration
+	}{
+		"migrated": {nil, Policy.RetryWindow},
+		"rejected": {wrongPassword, Policy.RepeatWindow},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLedger(s, atNoon)
+			first := attempt(tt.change)
+			written := mustAppend(t, l, first)
+			again := of(first.Sub, at(noon.Add(tt.window), attempt(tt.change)))
+			want := ledger.Appended{Event: again, Record: written.Record, Repeat: true}
+			if diff := cmp.Diff(want, mustAppend(t, l, again)); diff != "" {
+				t.Errorf("at the window's edge (-want +got):\n%s", diff)
+			}
+			if appended := mustAppend(t, l, at(noon.Add(tt.window+time.Millisecond), again)); appended.Repeat {
+				t.Error("past the window's edge: a repeat")
+			} else if appended.Reoffered != (first.Outcome == migration.Migrated) {
+				t.Errorf("reoffered: %t", appended.Reoffered)
+			}
+			if n := len(check(t, s, first.Sub)); n != 2 {
+				t.Errorf("%d events, want 2", n)
+			}
+		})
+	}
+}
+
+func manyWriters(t *testing.T, s Store) {
+	const writers = 12
+	l := newLedger(s, atNoon)
+	sub := uuid.NewString()
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			e := of(sub, attempt(func(e *migration.Event) {
+				e.Outcome, e.Reason, e.Challenge = migration.Rejected, migration.ChallengeRequired, fmt.Sprintf("CHALLENGE_%d", i)
+			}))
+			if _, err := l.Append(t.Context(), sub, always(e)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(check(t, s, sub)); n != writers {
+		t.Errorf("%d events, want %d", n, writers)
+	}
+	checkTallies(t, s, sub)
+}
+
+func sameAttempt(t *testing.T, s Store) {
+	l := newLedger(s, atNoon)
+	first := attempt(nil)
+	var wg sync.WaitGroup
+	var written atomic.Int32
+	for range 8 {
+		wg.Go(func() {
+			appended, err := l.Append(t.Context(), first.Sub, always(of(first.Sub, attempt(nil))))
+			if err != nil {
+				t.Error(err)
+			}
+			if !appended.Repeat {
+				written.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(check(t, s, first.Sub)); n != 1 || written.Load() != 1 {
+		t.Errorf("%d events, %d of the writers wrote one; want 1 and 1", n, written.Load())
+	}
+	checkTallies(t, s, first.Sub)
+}
+
+func manyUsers(t *testing.T, s Store) {
+	l := newLedger(s, atNoon)
+	subs := make([]string, 40)
+	var wg sync.WaitGroup
+	for i := range subs {
+		subs[i] = uuid.NewString()
+		wg.Go(func() {
+			mustAppend(t, l, of(subs[i], attempt(wrongPassword)))
+			mustAppend(t, l, of(subs[i], attempt(nil)))
+		})
+	}
+	wg.Wait()
+	checkTallies(t, s, subs...)
+}
+
+func replayOnce(t *testing.T, s Store) {
+	hourLater := func() time.Time { return noon.Add(time.Hour) }
+	l := newLedger(s, hourLater)
+	for name, written := range map[string]bool{"that was never written": false, "that had been written after all": true} {
+		t.Run(name, func(t *testing.T) {
+			e := attempt(nil)
+			if written {
+				mustAppend(t, newLedger(s, atNoon), e)
+			}
+			for i := range 3 {
+				appended, err := l.Replay(t.Context(), e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if appended.Repeat != (written || i > 0) {
+					t.Errorf("replay %d: repeat %t", i+1, appended.Repeat)
+				}
+			}
+			stream := check(t, s, e.Sub)
+			if len(stream) != 1 || stream[0].ID != e.ID || !stream[0].At.Equal(noon) {
+				t.Fatalf("%+v", stream)
+			}
+			want := noon
+			if !written {
+				want = hourLater()
+			}
+			if !stream[0].RecordedAt.Equal(want) {
+				t.Errorf("recorded at %s, want %s", stream[0].RecordedAt, want)
+			}
+		})
+	}
+}
+
+func replayAmongNewer(t *testing.T, s Store) {
+	for name, written := range map[string]bool{"that was never written": false, "that had been written after all": true} {
+		t.Run(name, func(t *testing.T) {
+			l := newLedger(s, atNoon)
+			lost := attempt(wrongPassword)
+			if written {
+				mustAppend(t, l, lost)
+			}
+			// The same again, later than the window, and then a success.
+			newer := of(lost.Sub, at(noon.Add(Policy.RepeatWindow+time.Minute), attempt(wrongPassword)))
+			mustAppend(t, l, newer)
+			mustAppend(t, l, of(lost.Sub, at(noon.Add(3*time.Hour), attempt(nil))))
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					if _, err := l.Replay(t.Context(), lost); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			stream := check(t, s, lost.Sub)
+			if len(stream) != 3 {
+				t.Fatalf("%d events, want 3: %+v", len(stream), stream)
+			}
+			record, err := s.Record(t.Context(), lost.Sub)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if record.Status != migration.Arrived || !record.LastAt.Equal(noon.Add(3*time.Hour)) || !record.FirstAt.Equal(noon) {
+				t.Errorf("%+v", record)
+			}
+		})
+	}
+}
+
+func clockBackwards(t *testing.T, s Store) {
+	now := noon
+	l := newLedger(s, func() time.Time { now = now.Add(-time.Hour); return now })
+	first := attempt(wrongPassword)
+	mustAppend(t, l, first)
+	mustAppend(t, l, of(first.Sub, at(noon.Add(-2*time.Hour), attempt(wrongPassword))))
+	mustAppend(t, l, of(first.Sub, at(noon.Add(-3*time.Hour), attempt(nil))))
+	if n := len(check(t, s, first.Sub)); n != 3 {
+		t.Errorf("%d events, want 3", n)
+	}
+	checkTallies(t, s, first.Sub)
+}
+
+func dayEnd(t *testing.T, s Store) {
+	midnight := time.Date(2026, 7, 15, 0, 0, 0, 0, time.UTC)
+	first := attempt(wrongPassword)
+	mustAppend(t, newLedger(s, func() time.Time { return midnight.Add(-time.Millisecond) }), first)
+	mustAppend(t, newLedger(s, func() time.Time { return midnight }), of(first.Sub, attempt(nil)))
+	tallies, err := s.Tallies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tallies) != 2 || tallies[0].Day != "2026-07-14" || tallies[1].Day != "2026-07-15" {
+		t.Errorf("%+v", tallies)
+	}
+	checkTallies(t, s, first.Sub)
+}

@@ -165,3 +165,18 @@ func (l *Ledger) Record(ctx context.Context, sub string) (migration.Record, erro
 func (l *Ledger) Stream(ctx context.Context, sub string) ([]migration.Event, error) {
 	return l.store.Stream(ctx, sub)
 }
+
+// Fault says in a log what an error of the ledger was. The errors of the layers below may quote more than a log should hold.
+func Fault(err error) string {
+	var api interface{ ErrorCode() string }
+	switch {
+	case errors.Is(err, ErrBehind):
+		return ErrBehind.Error()
+	case errors.As(err, &api):
+		return "the ledger refused: " + api.ErrorCode()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the ledger did not answer in time"
+	default:
+		return "the ledger could not be reached"
+	}
+}

@@ -203,7 +203,7 @@ func (h *Handler) decide(ctx context.Context, a *attempt, e event) {
 		a.appended = appended
 		return
 	}
-	a.fault = ledgerFault(err)
+	a.fault = ledger.Fault(err)
 	if h.config.AuditPolicy == AuditRequired {
 		// What the ledger could not take has not happened: the user is refused, and that is another event.
 		a.decision = migration.Decision{Outcome: migration.Failed, Reason: migration.AuditUnavailable}
@@ -248,24 +248,4 @@ func (h *Handler) keep(ctx context.Context, a *attempt) {
 		return
 	}
 	a.lost = true
-}
-
-// ledgerFault names a ledger's error: its text may hold more than a log should.
-func ledgerFault(err error) string {
-	switch {
-	case errors.Is(err, ledger.ErrBehind):
-		return ledger.ErrBehind.Error()
-	case errors.Is(err, context.DeadlineExceeded):
-		return "the ledger did not answer in LEDGER_BUDGET"
-	default:
-		return "the ledger did not take the event: " + exception(err)
-	}
-}
-
-func exception(err error) string {
-	var api interface{ ErrorCode() string }
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return "no answer"
 }

@@ -1,0 +1,50 @@
+# Everything that a developer or an operator does with the project. "make help" lists it.
+
+FUNCTIONS := $(notdir $(wildcard functions/*))
+GO_SOURCES := $(shell git ls-files -co --exclude-standard '*.go') go.mod go.sum
+
+# The tags and flags that make a Lambda binary small: no RPC mode, no symbols, no paths of the machine it was built on.
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -tags lambda.norpc
+
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
+
+.PHONY: demo
+demo: setup host ## Move 200 users (USERS=…) between two local pools and show the report; KEEP=1 leaves it running
+	@go run ./sandbox/cmd/demo
+
+.PHONY: test
+test: setup host ## Run all tests, against DynamoDB Local and two local user pools
+	go test ./...
+
+.PHONY: build
+build: host $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions to deploy (linux/arm64), and for this machine
+
+.PHONY: lint
+lint: ## Check formatting, vet and golangci-lint
+	@unformatted=$$(go run mvdan.cc/gofumpt@v0.12.0 -l .); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	$(GOLANGCI_LINT) run
+
+.PHONY: setup
+setup: ## Install what demo and test need beyond Go, into .cache
+	@command -v go >/dev/null || { echo "Go is needed: https://go.dev/doc/install" >&2; exit 1; }
+	@sandbox/setup
+
+.PHONY: clean
+clean: ## Remove what was built and installed here
+	rm -rf build .cache
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: host
+host: $(FUNCTIONS:%=build/host/%/bootstrap)
+
+build/host/%/bootstrap: $(GO_SOURCES)
+	@mkdir -p $(@D)
+	$(BUILD) -o $@ ./functions/$*
+
+build/%/bootstrap: $(GO_SOURCES)
+	@mkdir -p $(@D)
+	GOOS=linux GOARCH=arm64 $(BUILD) -o $@ ./functions/$*

@@ -1,0 +1,46 @@
+// Replay puts spooled events into the ledger.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/replay"
+)
+
+func main() {
+	handler, err := run(context.Background(), os.Environ())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+func run(ctx context.Context, environ []string) (func(context.Context, events.SQSEvent) (events.SQSEventResponse, error), error) {
+	var cfg struct {
+		Tables dynamo.Config
+		Policy migration.Policy
+		Replay replay.Config
+	}
+	if err := config.Parse(&cfg, environ); err != nil {
+		return nil, err
+	}
+	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := ledger.New(dynamo.New(aws, cfg.Tables, 2*time.Second), cfg.Policy, time.Now)
+	return replay.New(cfg.Replay, l, slog.New(slog.NewJSONHandler(os.Stdout, nil)), time.Now).Handle, nil
+}

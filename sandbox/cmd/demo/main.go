@@ -1,0 +1,230 @@
+// Demo fills an old user pool, signs its users in at a new one, several at once, and shows how far the migration is. It
+// compares every figure with what it did, and fails if one differs.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+)
+
+type config struct {
+	Users int  `env:"USERS" envDefault:"200"`
+	Keep  bool `env:"KEEP"`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	var cfg config
+	if err := env.Parse(&cfg); err != nil {
+		return fmt.Errorf("USERS must be a number and KEEP 1 or 0: %w", err)
+	}
+	if cfg.Users < shares || cfg.Users > 10_000 {
+		return fmt.Errorf("USERS is %d: allowed is %d to 10000", cfg.Users, shares)
+	}
+	logPath := filepath.Join(os.TempDir(), fmt.Sprintf("cognito-user-migration-demo-%d.log", os.Getpid()))
+	log, err := os.Create(logPath)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+
+	fmt.Println("Starting two user pools, DynamoDB and the functions …")
+	began := time.Now()
+	sb, err := sandbox.Start(ctx, 1, log)
+	if err != nil {
+		return fmt.Errorf("%w\nThe log is %s", err, logPath)
+	}
+	defer sb.Close()
+	stack, err := sb.Deploy(ctx, "demo", nil)
+	if err != nil {
+		return err
+	}
+	if err := stack.Attach(); err != nil {
+		return err
+	}
+	users := make([]cognito.User, cfg.Users)
+	for i := range users {
+		users[i] = oldUser(i)
+	}
+	if err := sb.Old.Put(ctx, users...); err != nil {
+		return err
+	}
+	fmt.Printf("Ready after %.1f s: %d users in the old pool, none in the new one.\n\n", time.Since(began).Seconds(), len(users))
+
+	if err := migrate(ctx, sb, users); err != nil {
+		return fmt.Errorf("%w\nThe log is %s", err, logPath)
+	}
+	if err := showHistory(ctx, stack, users); err != nil {
+		return err
+	}
+	if err := showProgress(ctx, sb, stack, len(users)); err != nil {
+		return err
+	}
+	if cfg.Keep {
+		return keep(ctx, sb, stack, len(users), logPath)
+	}
+	return os.Remove(logPath)
+}
+
+// migrate has every user do what its scenario says, 16 users at a time.
+func migrate(ctx context.Context, sb *sandbox.Sandbox, users []cognito.User) error {
+	a := app{client: sb.NewPoolClient(), pool: sb.New}
+	bar := progressbar.NewOptions(len(users),
+		progressbar.OptionSetDescription("Users at the new pool"), progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionShowCount(), progressbar.OptionSetWidth(40), progressbar.OptionSetPredictTime(false),
+		progressbar.OptionThrottle(65*time.Millisecond), progressbar.OptionOnCompletion(func() { fmt.Fprint(os.Stderr, "\n\n") }))
+	began := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for i, user := range users {
+		group.Go(func() error {
+			defer func() { _ = bar.Add(1) }()
+			for _, does := range of(i).does {
+				if err := does(a, ctx, user); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	// Somebody whom nobody knows: refused, and not recorded, since there is no sub to record it under.
+	group.Go(func() error { return a.isRefused(ctx, cognito.User{Username: "nobody", Password: "Nothing-at-all-1"}) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	fmt.Printf("%d users came by in %.1f s, 16 at a time.\n\n", len(users), time.Since(began).Seconds())
+	return nil
+}
+
+// showHistory shows what happened to the first user with a second factor, as support would see it.
+func showHistory(ctx context.Context, stack *sandbox.Stack, users []cognito.User) error {
+	var username string
+	for _, u := range users {
+		if len(u.MFA) > 0 {
+			username = u.Username
+			break
+		}
+	}
+	request, err := json.Marshal(map[string]string{"view": "user", "username": username})
+	if err != nil {
+		return err
+	}
+	answer, err := stack.Invoke(ctx, "inspect", request)
+	if err != nil {
+		return err
+	}
+	var h history.History
+	if err := json.Unmarshal(answer, &h); err != nil {
+		return err
+	}
+	t := newTable("One user's history: " + username + ", in the audit trail as " + h.Sub)
+	t.AppendHeader(table.Row{"#", "at", "trigger", "outcome", "reason", "challenge", "hash"})
+	for _, e := range h.Events {
+		t.AppendRow(table.Row{e.Seq, e.At.Format("15:04:05.000"), e.Trigger, e.Outcome, e.Reason, e.Challenge, e.Hash[:12] + "…"})
+	}
+	t.Render()
+	fmt.Printf("%s\n\n", text.WrapSoft(h.Summary, 100))
+	return nil
+}
+
+func newTable(title string) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(os.Stdout)
+	t.SetStyle(table.StyleLight)
+	t.Style().Title.Align = text.AlignLeft
+	t.Style().Format.Header = text.FormatDefault
+	t.SetTitle(title)
+	return t
+}
+
+// errDiffers says that the migration's figures are not what was done.
+var errDiffers = errors.New("the report differs from what the demo did: see the lines marked ✗")
+
+func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users int) error {
+	answer, err := stack.Invoke(ctx, "report", []byte(`{"view":"progress"}`))
+	if err != nil {
+		return err
+	}
+	var p progress.Progress
+	if err := json.Unmarshal(answer, &p); err != nil {
+		return err
+	}
+	arrived, err := sb.New.Users(ctx)
+	if err != nil {
+		return err
+	}
+	figures := compare(expected(users), reported(p, len(arrived)))
+
+	t := newTable("Progress of the migration")
+	t.AppendHeader(table.Row{"", "", "reported", "done", ""})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, AutoMerge: true}})
+	exact := true
+	for _, f := range figures {
+		mark := "✓"
+		if f.reported != f.done {
+			mark, exact = "✗", false
+		}
+		t.AppendRow(table.Row{f.group, f.name, f.reported, f.done, mark})
+	}
+	t.Render()
+	if !exact {
+		return errDiffers
+	}
+	fmt.Printf("%d of the %d users who came have moved. Every figure is what the demo did.\n", p.Users.Migrated, p.Users.Seen())
+	return nil
+}
+
+func keep(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users int, logPath string) error {
+	for i := range users {
+		if of(i).status != migration.Status("") {
+			continue
+		}
+		u := oldUser(i)
+		fmt.Printf(`
+Kept running; end it with Ctrl-C.
+
+  old pool   %s  client %s  %s
+  new pool   %s  client %s  %s
+  DynamoDB   %s  tables %s, %s
+  Lambda     %s  functions %[11]s-migrate, %[11]s-report, %[11]s-inspect
+  log        %[12]s
+
+Sign in a user who has not come yet:
+
+  aws cognito-idp initiate-auth --no-sign-request --region %[13]s --endpoint-url %[6]s --auth-flow USER_PASSWORD_AUTH --client-id %[5]s --auth-parameters 'USERNAME=%[14]s,PASSWORD=%[15]s'
+`,
+			sandbox.OldPoolID, sandbox.OldClientID, sb.Old.Endpoint(), sandbox.NewPoolID, sandbox.NewClientID, sb.New.Endpoint(),
+			sb.DynamoDB.Endpoint(), stack.Tables.AuditTable, stack.Tables.ProgressTable, sb.Lambda.Endpoint(), stack.Name, logPath,
+			sandbox.Region, u.Username, u.Password)
+		break
+	}
+	<-ctx.Done()
+	return nil
+}

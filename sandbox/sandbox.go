@@ -1,0 +1,251 @@
+// Package sandbox is a local AWS for one migration: an old and a new user pool, DynamoDB, Lambda and SQS, each behind a proxy
+// that can put faults in its way. Everything listens on free ports and ends with the process that started it.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+	dynamodblocal "github.com/cognito-user-migration/cognito-user-migration/sandbox/dynamodb"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/lambda"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/process"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/sqs"
+)
+
+// The Region and the pools of every sandbox.
+const (
+	Region      = "eu-west-1"
+	OldPoolID   = "eu-west-1_oLdP00l01"
+	OldClientID = "1old2client3of4the5pool678"
+	NewPoolID   = "eu-west-1_nEwP00l02"
+	NewClientID = "1new2client3of4the5pool678"
+)
+
+// Credentials are those that every client of the sandbox signs with; nobody checks them.
+var Credentials = aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}
+
+// Sandbox is a running local AWS.
+type Sandbox struct {
+	Old, New *cognito.Pool
+	DynamoDB *dynamodblocal.Server
+	Lambda   *lambda.Server
+	SQS      *sqs.Server
+
+	// Faults before what the functions call: the old pool, DynamoDB and SQS. Clients of the sandbox go past them.
+	OldFaults, DynamoDBFaults, SQSFaults *fault.Proxy
+
+	functions string // folder of the compiled functions
+	closers   []func()
+}
+
+// Start starts a sandbox for the functions that "make build" left in build/host. The output of its processes goes to log. The
+// seed decides which calls the proxies disturb, when they are told to.
+func Start(ctx context.Context, seed uint64, log io.Writer) (_ *Sandbox, err error) {
+	root, err := process.Root()
+	if err != nil {
+		return nil, err
+	}
+	s := &Sandbox{functions: filepath.Join(root, "build", "host")}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	log = &lockedWriter{w: log}
+	if s.Lambda, err = lambda.Start(log); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.Lambda.Close)
+	if s.SQS, err = sqs.Start(); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.SQS.Close)
+
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		s.DynamoDB, err = dynamodblocal.Start(ctx, log)
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Old, err = cognito.Start(ctx, cognito.Config{
+			PoolID: OldPoolID, ClientID: OldClientID, MFA: "OPTIONAL", AliasAttributes: []string{"email", "phone_number"},
+		}, log)
+		return err
+	})
+	group.Go(func() (err error) {
+		s.New, err = cognito.Start(ctx, cognito.Config{
+			PoolID: NewPoolID, ClientID: NewClientID, AliasAttributes: []string{"email", "phone_number"},
+			UserMigration: &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction},
+		}, log)
+		return err
+	})
+	err = group.Wait()
+	if s.DynamoDB != nil {
+		s.closers = append(s.closers, s.DynamoDB.Close)
+	}
+	for _, pool := range []*cognito.Pool{s.Old, s.New} {
+		if pool != nil {
+			s.closers = append(s.closers, pool.Close)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for proxy, target := range map[**fault.Proxy]string{
+		&s.OldFaults: s.Old.Endpoint(), &s.DynamoDBFaults: s.DynamoDB.Endpoint(), &s.SQSFaults: s.SQS.Endpoint(),
+	} {
+		if *proxy, err = fault.Start(target, seed); err != nil {
+			return nil, err
+		}
+		s.closers = append(s.closers, (*proxy).Close)
+	}
+	return s, nil
+}
+
+// Close ends everything that Start started.
+func (s *Sandbox) Close() {
+	for _, closer := range slices.Backward(s.closers) {
+		closer()
+	}
+	s.closers = nil
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// Config returns a client configuration for an endpoint of the sandbox.
+func Config(endpoint string) aws.Config {
+	return aws.Config{
+		Region:       Region,
+		BaseEndpoint: &endpoint,
+		Credentials:  credentials.StaticCredentialsProvider{Value: Credentials},
+	}
+}
+
+// NewPoolClient is a client of the new pool, as an app has it.
+func (s *Sandbox) NewPoolClient() *cognitoidentityprovider.Client {
+	return cognitoidentityprovider.NewFromConfig(Config(s.New.Endpoint()))
+}
+
+// DynamoDBClient is a client of DynamoDB that no fault reaches.
+func (s *Sandbox) DynamoDBClient() *dynamodb.Client {
+	return dynamodb.NewFromConfig(Config(s.DynamoDB.Endpoint()))
+}
+
+// triggerFunction is the name of the function that the new pool calls; a stack becomes it by Attach.
+const triggerFunction = "attached-migrate"
+
+// Stack is one deployment of the functions, with tables and a queue of its own.
+type Stack struct {
+	Name               string
+	Tables             dynamo.Config
+	Spool, DeadLetters *sqs.Queue
+
+	sandbox *Sandbox
+	env     map[string]string
+}
+
+// Deploy makes the tables and the queue, and deploys the functions with them; env is on top of, and over, what they need.
+func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string) (*Stack, error) {
+	stack := &Stack{
+		Name:        name,
+		Tables:      dynamo.Config{AuditTable: name + "-audit", ProgressTable: name + "-progress"},
+		DeadLetters: s.SQS.CreateQueue(name+"-dead-letters", sqs.Config{}),
+		sandbox:     s,
+	}
+	stack.Spool = s.SQS.CreateQueue(name+"-spool", sqs.Config{DeadLetter: stack.DeadLetters, MaxReceives: 5})
+	if err := createTables(ctx, s.DynamoDBClient(), stack.Tables); err != nil {
+		return nil, fmt.Errorf("deploy %s: %w", name, err)
+	}
+	stack.env = map[string]string{
+		"AWS_REGION":                                 Region,
+		"AWS_ACCESS_KEY_ID":                          Credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":                      Credentials.SecretAccessKey,
+		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": s.OldFaults.Endpoint(),
+		"AWS_ENDPOINT_URL_DYNAMODB":                  s.DynamoDBFaults.Endpoint(),
+		"AWS_ENDPOINT_URL_SQS":                       s.SQSFaults.Endpoint(),
+
+		"USER_POOL_ID":     OldPoolID,
+		"APP_CLIENT_ID":    OldClientID,
+		"NEW_USER_POOL_ID": NewPoolID,
+		"AUDIT_TABLE":      stack.Tables.AuditTable,
+		"PROGRESS_TABLE":   stack.Tables.ProgressTable,
+		"SPOOL_QUEUE_URL":  stack.Spool.URL(),
+	}
+	maps.Copy(stack.env, env)
+	for _, function := range []string{"migrate", "report", "inspect", "replay"} {
+		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
+			return nil, err
+		}
+	}
+	return stack, nil
+}
+
+func (st *Stack) deploy(name, function string) error {
+	config := lambda.Function{Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap")}
+	for key, value := range st.env {
+		config.Env = append(config.Env, key+"="+value)
+	}
+	return st.sandbox.Lambda.Deploy(config)
+}
+
+// Attach makes the stack's migrate function the trigger of the new pool, in place of any other stack's.
+func (st *Stack) Attach() error { return st.deploy(triggerFunction, "migrate") }
+
+// TriggerLogs returns what the new pool's trigger has written to its log since it was attached.
+func (s *Sandbox) TriggerLogs() string { return s.Lambda.Logs(triggerFunction) }
+
+// TriggerStats returns what has happened to the new pool's trigger since it was attached.
+func (s *Sandbox) TriggerStats() lambda.Stats { return s.Lambda.Stats(triggerFunction) }
+
+// Logs returns what a function of the stack has written to its log, when called by its own name.
+func (st *Stack) Logs(function string) string { return st.sandbox.Lambda.Logs(st.Name + "-" + function) }
+
+// Invoke calls a function of the stack. An error that the function returned comes as a *FunctionError.
+func (st *Stack) Invoke(ctx context.Context, function string, payload []byte) ([]byte, error) {
+	name := st.Name + "-" + function
+	client := awslambda.NewFromConfig(Config(st.sandbox.Lambda.Endpoint()))
+	out, err := client.Invoke(ctx, &awslambda.InvokeInput{FunctionName: &name, Payload: payload})
+	if err != nil {
+		return nil, err
+	}
+	if out.FunctionError != nil {
+		return nil, &FunctionError{Function: name, Payload: string(out.Payload)}
+	}
+	return out.Payload, nil
+}
+
+// FunctionError is a function's error, in Lambda's form: {"errorMessage":…,"errorType":…}.
+type FunctionError struct {
+	Function string
+	Payload  string
+}
+
+func (e *FunctionError) Error() string { return e.Function + ": " + e.Payload }
+
+// ErrNoFunctions says that there is nothing to deploy.
+var ErrNoFunctions = errors.New(`build/host has no functions: run "make build"`)

@@ -206,7 +206,9 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 }
 
 func (st *Stack) deploy(name, function string) error {
-	config := lambda.Function{Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap")}
+	config := lambda.Function{
+		Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Concurrency: 100,
+	}
 	for key, value := range st.env {
 		config.Env = append(config.Env, key+"="+value)
 	}

@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/cognito-user-migration/cognito-user-migration/"
+
+type goPackage struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	Deps         []string
+}
+
+// goList asks the go command about packages, as it builds them for deployment.
+func goList(t *testing.T, patterns ...string) []goPackage {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go",
+		append([]string{"list", "-json=ImportPath,Imports,TestImports,XTestImports,Deps", "-tags=lambda.norpc"}, patterns...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []goPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
+		var p goPackage
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	return packages
+}
+
+// layers lists what a package may import of the project's own, tests apart. Imports run one way: from the functions down to
+// the pure heart.
+var layers = map[string][]string{
+	"pkg/migration":         {},
+	"pkg/config":            {},
+	"pkg/emf":               {},
+	"pkg/oldpool":           {"pkg/migration"},
+	"pkg/ledger":            {"pkg/migration"},
+	"pkg/ledger/memory":     {"pkg/ledger", "pkg/migration"},
+	"pkg/ledger/dynamo":     {"pkg/ledger", "pkg/migration"},
+	"pkg/ledger/spool":      {"pkg/migration"},
+	"pkg/ledger/ledgertest": {"pkg/ledger", "pkg/migration"},
+	"pkg/progress":          {"pkg/ledger", "pkg/migration"},
+	"pkg/history":           {"pkg/migration"},
+	"pkg/trigger":           {"pkg/emf", "pkg/ledger", "pkg/migration"},
+	"pkg/replay":            {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration"},
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	t.Parallel()
+	for _, p := range goList(t, module+"pkg/...", module+"functions/...") {
+		path := strings.TrimPrefix(p.ImportPath, module)
+		isFunction := strings.HasPrefix(path, "functions/")
+		allowed, known := layers[path]
+		if !known && !isFunction {
+			t.Errorf("%s has no place in the layers: give it one", path)
+		}
+		for _, imported := range p.Imports {
+			own, isOwn := strings.CutPrefix(imported, module)
+			switch {
+			case isOwn && isFunction && !strings.HasPrefix(own, "pkg/"), isOwn && !isFunction && !slices.Contains(allowed, own):
+				t.Errorf("%s imports %s", path, own)
+			}
+		}
+		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
+			if strings.HasPrefix(imported, module+"sandbox") {
+				t.Errorf("the tests of %s import %s: only e2e may", path, imported)
+			}
+		}
+	}
+}
+
+// The pure heart knows no clock, no I/O and no AWS.
+func TestHeartIsPure(t *testing.T) {
+	t.Parallel()
+	for _, imported := range goList(t, module+"pkg/migration")[0].Imports {
+		if strings.Contains(imported, ".") || slices.Contains([]string{"os", "net", "net/http", "io", "context", "math/rand"}, imported) {
+			t.Errorf("pkg/migration imports %s", imported)
+		}
+	}
+}
+
+// The trigger's cold start is a feature: it links nothing that only reports need.
+func TestTriggerLinksNoReports(t *testing.T) {
+	t.Parallel()
+	for _, dependency := range goList(t, module+"functions/migrate")[0].Deps {
+		for _, unwanted := range []string{"service/cloudwatch", "gonum.org", "html/template", "net/rpc", module + "pkg/report", module + "pkg/progress"} {
+			if strings.Contains(dependency, unwanted) {
+				t.Errorf("functions/migrate links %s", dependency)
+			}
+		}
+	}
+}

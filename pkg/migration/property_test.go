@@ -168,7 +168,8 @@ func TestCountersFollowTheRecord(t *testing.T) {
 }
 
 // admit is what a ledger does with one user's events.
-func admit(p Policy, stream, events []Event) []Event {
+func admit(p Policy, events []Event) []Event {
+	var stream []Event
 	for _, e := range events {
 		if !p.Repeats(Fold(stream), e) {
 			stream = append(stream, e)
@@ -184,7 +185,7 @@ func TestRepeatsChangeNothing(t *testing.T) {
 		for _, e := range events {
 			twice = append(twice, e, e)
 		}
-		if diff := cmp.Diff(admit(p, nil, events), admit(p, nil, twice)); diff != "" {
+		if diff := cmp.Diff(admit(p, events), admit(p, twice)); diff != "" {
 			t.Fatalf("stream (-once +twice):\n%s", diff)
 		}
 	})
@@ -199,7 +200,7 @@ func TestRetriesFoldToTheSameRecord(t *testing.T) {
 		for i := range events { // a live trigger: in order, minutes apart
 			events[i].At = start.Add(time.Duration(i) * time.Minute)
 		}
-		want := Fold(admit(p, nil, events))
+		want := Fold(admit(p, events))
 
 		var retried []Event
 		for _, e := range events {
@@ -218,7 +219,7 @@ func TestRetriesFoldToTheSameRecord(t *testing.T) {
 				retried[i], retried[i+1] = retried[i+1], retried[i]
 			}
 		}
-		if diff := cmp.Diff(want, Fold(admit(p, nil, retried))); diff != "" {
+		if diff := cmp.Diff(want, Fold(admit(p, retried))); diff != "" {
 			t.Fatalf("record (-without retries +with):\n%s", diff)
 		}
 	})
@@ -262,7 +263,7 @@ func TestReoffered(t *testing.T) {
 	migrated := Event{Sub: sub, Kind: Attempt, Trigger: SignIn, Outcome: Migrated, At: start}
 	later := migrated
 	later.At = start.Add(time.Hour)
-	if r := Fold(admit(policy, nil, []Event{migrated, later})); r.Reoffered != 1 || r.Status != Arrived {
+	if r := Fold(admit(policy, []Event{migrated, later})); r.Reoffered != 1 || r.Status != Arrived {
 		t.Errorf("%+v", r)
 	}
 }

@@ -199,7 +199,7 @@ func TestTheInvokeAPI(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out.StatusCode != 200 || aws.ToString(out.ExecutedVersion) != "$LATEST" {
+		if out.StatusCode != http.StatusOK || aws.ToString(out.ExecutedVersion) != "$LATEST" {
 			t.Errorf("got status %d, version %s", out.StatusCode, aws.ToString(out.ExecutedVersion))
 		}
 	})

@@ -49,6 +49,11 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Signal sends sig to the process and its children; a process that has ended ignores it.
 func (p *Process) Signal(sig syscall.Signal) {
+	select {
+	case <-p.done: // its id may be another's by now
+		return
+	default:
+	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, sig)
 }
 

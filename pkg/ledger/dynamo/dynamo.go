@@ -226,9 +226,7 @@ func (s *Store) Tallies(ctx context.Context) ([]ledger.Tally, error) {
 				if err != nil {
 					return wrap(err, "read tally shard %d", i)
 				}
-				for _, it := range page.Items {
-					shards[i] = append(shards[i], it)
-				}
+				shards[i] = append(shards[i], page.Items...)
 			}
 			return nil
 		})

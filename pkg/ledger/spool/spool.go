@@ -21,7 +21,7 @@ import (
 
 // Config names the queue.
 type Config struct {
-	QueueURL string `env:"SPOOL_QUEUE_URL"`
+	QueueURL string `env:"SPOOL_QUEUE_URL,required,notEmpty"`
 }
 
 // Queue sends events to an SQS queue. A message's body is the event as JSON, as it was decided: without its place in the chain.

@@ -33,8 +33,9 @@ type config struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
+	err := run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
@@ -88,7 +89,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if cfg.Keep {
-		return keep(ctx, sb, stack, len(users), logPath)
+		keep(ctx, sb, stack, len(users), logPath)
 	}
 	return os.Remove(logPath)
 }
@@ -201,7 +202,7 @@ func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 	return nil
 }
 
-func keep(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users int, logPath string) error {
+func keep(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users int, logPath string) {
 	for i := range users {
 		if of(i).status != migration.Status("") {
 			continue
@@ -226,5 +227,4 @@ Sign in a user who has not come yet:
 		break
 	}
 	<-ctx.Done()
-	return nil
 }

@@ -1,0 +1,214 @@
+package trigger_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/memory"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/trigger"
+)
+
+const (
+	newPool = "eu-west-1_nEwP00l02"
+	secret  = "Canary-password-1"
+)
+
+// oldPool answers every question with one answer.
+type oldPool func() migration.Answer
+
+func (p oldPool) SignIn(context.Context, string, string) migration.Answer { return p() }
+func (p oldPool) Lookup(context.Context, string) migration.Answer         { return p() }
+
+type spool func(migration.Event) error
+
+func (s spool) Send(_ context.Context, e migration.Event) error { return s(e) }
+
+func known() migration.Answer {
+	return migration.Answer{
+		Account: &migration.Account{
+			Sub: "0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10", Username: "ada", Enabled: true, Status: "CONFIRMED",
+			Attributes: map[string]string{"sub": "0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10", "email": "ada@example.com", "email_verified": "true"},
+		},
+		Authentication: migration.Authentication{Accepted: true},
+	}
+}
+
+var (
+	config = trigger.Config{
+		NewUserPoolID: newPool, Budget: 4 * time.Second, OldPoolBudget: time.Second, LedgerBudget: time.Second,
+		SpoolBudget: time.Second, AuditPolicy: trigger.AuditSpool, Namespace: "Test",
+	}
+	policy = migration.Policy{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}
+)
+
+func handler(old oldPool, l trigger.Ledger, s trigger.Spool, log *bytes.Buffer) *trigger.Handler {
+	return trigger.New(config, policy, old, l, s, slog.New(slog.NewJSONHandler(log, nil)), time.Now)
+}
+
+func working(log *bytes.Buffer) *trigger.Handler {
+	return handler(known, ledger.New(memory.New(), policy, time.Now), spool(func(migration.Event) error { return nil }), log)
+}
+
+const signIn = `{"version":"1","triggerSource":"UserMigration_Authentication","region":"eu-west-1","userPoolId":"` + newPool + `",
+	"userName":"ada","callerContext":{"awsSdkVersion":"aws-sdk-unknown-unknown","clientId":"1example23456789"},
+	"request":{"password":"` + secret + `","validationData":null,"userAttributes":null},
+	"response":{"userAttributes":null,"forceAliasCreation":null,"finalUserStatus":null,"messageAction":null,"desiredDeliveryMediums":null}}`
+
+// What is no event of the user migration trigger gets a fixed error, a log line that says what is wrong and a metric. Nothing of
+// the event is quoted.
+func TestMalformedEvents(t *testing.T) {
+	change := func(old, replacement string) string { return strings.Replace(signIn, old, replacement, 1) }
+	for name, tt := range map[string]struct {
+		event string
+		fault string
+	}{
+		"not JSON":                 {secret, "not a JSON object"},
+		"nothing":                  {"", "not a JSON object"},
+		"null":                     {"null", "triggerSource"},
+		"a list":                   {`["` + secret + `"]`, "is not a"},
+		"an unknown trigger":       {change("UserMigration_Authentication", "PreSignUp_SignUp"), "triggerSource"},
+		"no trigger":               {change("triggerSource", "source"), "triggerSource"},
+		"another pool":             {change(newPool, "eu-west-1_another"), "NEW_USER_POOL_ID"},
+		"no pool":                  {change("userPoolId", "pool"), "NEW_USER_POOL_ID"},
+		"no user name":             {change(`"ada"`, `""`), "userName"},
+		"a user name that is none": {change(`"ada"`, `{"`+secret+`":1}`), `"userName" is not a string`},
+		"a huge user name":         {change("ada", strings.Repeat("a", 129)), "userName"},
+		"no request":               {change(`"request"`, `"requested"`), "request"},
+		"a request that is none":   {change(`{"password":"`+secret+`","validationData":null,"userAttributes":null}`, `"`+secret+`"`), "request"},
+		"no password":              {change(`"`+secret+`"`, "null"), "request.password"},
+		"a password that is none":  {change(`"`+secret+`"`, "42"), `"request.password" is not a`},
+		"a huge password":          {change(secret, strings.Repeat("p", 257)), "request.password"},
+		"no response":              {change(`"response"`, `"respond"`), "response"},
+		"a response that is none":  {change(`"response":{`, `"response":"`+secret+`","more":{`), "response"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			answer, err := working(&log).Invoke(t.Context(), []byte(tt.event))
+			if answer != nil || !errors.Is(err, trigger.UnsupportedEvent) {
+				t.Errorf("%s, %v; want the error %v", answer, err, trigger.UnsupportedEvent)
+			}
+			line := logLine(t, &log)
+			if fault, _ := line["fault"].(string); !strings.Contains(fault, tt.fault) || line["Attempts"] != 1.0 || line["Outcome"] != "failed" {
+				t.Errorf("the log line does not say %q: %v", tt.fault, line)
+			}
+			if strings.Contains(log.String(), secret) {
+				t.Errorf("the log quotes the event: %s", log.String())
+			}
+		})
+	}
+}
+
+// logLine is the one line that an invocation logs.
+func logLine(t *testing.T, log *bytes.Buffer) map[string]any {
+	t.Helper()
+	var line map[string]any
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+		t.Fatalf("not one line of JSON: %s", log.String())
+	}
+	return line
+}
+
+// A panic anywhere is answered like any failure, and its value, which may quote a person, goes nowhere.
+func TestPanic(t *testing.T) {
+	var log bytes.Buffer
+	h := handler(func() migration.Answer { panic(secret) }, nil, nil, &log)
+	if answer, err := h.Invoke(t.Context(), []byte(signIn)); answer != nil || !errors.Is(err, trigger.TemporarilyUnavailable) {
+		t.Errorf("%s, %v", answer, err)
+	}
+	if !strings.Contains(log.String(), `"Reason":"internal"`) || !strings.Contains(log.String(), `"stack"`) {
+		t.Errorf("log: %s", log.String())
+	}
+	if strings.Contains(log.String(), secret) {
+		t.Errorf("the log holds the value: %s", log.String())
+	}
+}
+
+// The event that neither the ledger nor the spool took stands whole in the log, fit to be replayed.
+func TestLastResort(t *testing.T) {
+	var log bytes.Buffer
+	broken := ledger.New(failing{memory.New()}, policy, time.Now)
+	h := handler(known, broken, spool(func(migration.Event) error { return errors.New("no queue") }), &log)
+	if _, err := h.Invoke(t.Context(), []byte(signIn)); err != nil {
+		t.Fatal(err)
+	}
+	var line struct {
+		Event     migration.Event `json:"event"`
+		LostToLog float64
+	}
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	if line.LostToLog != 1 || line.Event.Outcome != migration.Migrated || line.Event.Sub != known().Account.Sub || line.Event.ID == "" {
+		t.Errorf("log: %s", log.String())
+	}
+}
+
+// failing is a store that takes nothing.
+type failing struct{ *memory.Store }
+
+func (failing) Commit(context.Context, ledger.Entry) error { return errors.New("no table, says " + secret) }
+
+// Whatever arrives, the function answers with the event or with one of its fixed texts, and echoes no password.
+func FuzzInvoke(f *testing.F) {
+	for _, seed := range []string{
+		signIn, strings.Replace(signIn, "Authentication", "ForgotPassword", 1), "", "null", "{}", `{"request":{},"response":{}}`,
+		strings.Replace(signIn, `"password"`, `"PASSWORD"`, 1),
+		strings.Replace(signIn, `"validationData":null`, `"validationData":{"a":"`+secret+`"}`, 1),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var log bytes.Buffer
+		answer, err := working(&log).Invoke(t.Context(), raw)
+		switch {
+		case err != nil:
+			if answer != nil || !errors.Is(err, trigger.UnsupportedEvent) && !errors.Is(err, trigger.TemporarilyUnavailable) {
+				t.Errorf("%s, %v", answer, err)
+			}
+		case !json.Valid(answer):
+			t.Errorf("not JSON: %s", answer)
+		default:
+			var echoed struct{ Request map[string]json.RawMessage }
+			if err := json.Unmarshal(answer, &echoed); err != nil {
+				t.Fatal(err)
+			}
+			for key := range echoed.Request {
+				if key != "userAttributes" {
+					t.Errorf("the answer echoes request.%s", key)
+				}
+			}
+		}
+		if !json.Valid(log.Bytes()) || bytes.Count(log.Bytes(), []byte("\n")) != 1 {
+			t.Errorf("not one line of JSON: %s", log.String())
+		}
+	})
+}
+
+// The time of a sign-in that is our own: no network, the ledger in memory.
+func BenchmarkInvoke(b *testing.B) {
+	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
+	store := memory.New()
+	n := 0
+	old := oldPool(func() migration.Answer {
+		n++
+		a := known()
+		a.Account.Sub = time.Unix(int64(n), 0).String() // a new user each time
+		return a
+	})
+	h := trigger.New(config, policy, old, ledger.New(store, policy, time.Now), nil, log, time.Now)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := h.Invoke(b.Context(), []byte(signIn)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -182,9 +182,9 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		return nil, fmt.Errorf("deploy %s: %w", name, err)
 	}
 	stack.env = map[string]string{
-		"AWS_REGION":                                 Region,
-		"AWS_ACCESS_KEY_ID":                          Credentials.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY":                      Credentials.SecretAccessKey,
+		"AWS_REGION":            Region,
+		"AWS_ACCESS_KEY_ID":     Credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": Credentials.SecretAccessKey,
 		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": s.OldFaults.Endpoint(),
 		"AWS_ENDPOINT_URL_DYNAMODB":                  s.DynamoDBFaults.Endpoint(),
 		"AWS_ENDPOINT_URL_SQS":                       s.SQSFaults.Endpoint(),
@@ -225,7 +225,9 @@ func (s *Sandbox) TriggerLogs() string { return s.Lambda.Logs(triggerFunction) }
 func (s *Sandbox) TriggerStats() lambda.Stats { return s.Lambda.Stats(triggerFunction) }
 
 // Logs returns what a function of the stack has written to its log, when called by its own name.
-func (st *Stack) Logs(function string) string { return st.sandbox.Lambda.Logs(st.Name + "-" + function) }
+func (st *Stack) Logs(function string) string {
+	return st.sandbox.Lambda.Logs(st.Name + "-" + function)
+}
 
 // Invoke calls a function of the stack. An error that the function returned comes as a *FunctionError.
 func (st *Stack) Invoke(ctx context.Context, function string, payload []byte) ([]byte, error) {

@@ -155,7 +155,9 @@ func TestLastResort(t *testing.T) {
 // failing is a store that takes nothing.
 type failing struct{ *memory.Store }
 
-func (failing) Commit(context.Context, ledger.Entry) error { return errors.New("no table, says " + secret) }
+func (failing) Commit(context.Context, ledger.Entry) error {
+	return errors.New("no table, says " + secret)
+}
 
 // Whatever arrives, the function answers with the event or with one of its fixed texts, and echoes no password.
 func FuzzInvoke(f *testing.F) {

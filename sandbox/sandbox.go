@@ -4,7 +4,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -243,6 +242,13 @@ func (st *Stack) Invoke(ctx context.Context, function string, payload []byte) ([
 	return out.Payload, nil
 }
 
+// Replay feeds the spool to the replay function, as Lambda's poller does, until the spool is empty.
+func (st *Stack) Replay(ctx context.Context) error {
+	return st.Spool.Drain(ctx, 10, func(ctx context.Context, batch []byte) ([]byte, error) {
+		return st.Invoke(ctx, "replay", batch)
+	})
+}
+
 // FunctionError is a function's error, in Lambda's form: {"errorMessage":…,"errorType":…}.
 type FunctionError struct {
 	Function string
@@ -250,6 +256,3 @@ type FunctionError struct {
 }
 
 func (e *FunctionError) Error() string { return e.Function + ": " + e.Payload }
-
-// ErrNoFunctions says that there is nothing to deploy.
-var ErrNoFunctions = errors.New(`build/host has no functions: run "make build"`)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
@@ -43,7 +42,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
 	}
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	aws, err := config.AWS(ctx)
 	if err != nil {
 		return nil, err
 	}

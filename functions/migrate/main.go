@@ -4,12 +4,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -26,6 +27,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	// The runtime client logs each error that goes to Cognito; the attempt's one line says that and more.
+	log.SetOutput(io.Discard)
 	lambda.Start(handler)
 }
 
@@ -40,7 +43,7 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
 	}
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	aws, err := config.AWS(ctx)
 	if err != nil {
 		return nil, err
 	}

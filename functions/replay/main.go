@@ -10,7 +10,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -37,7 +36,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, events.SQ
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
 	}
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	aws, err := config.AWS(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,17 @@
-// Package config reads a configuration struct from environment variables and says which variable is wrong.
+// Package config reads a function's configuration from its environment, and says which variable is wrong.
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/caarlos0/env/v11"
 )
 
@@ -51,4 +55,10 @@ func variable(cfg reflect.Type, field string) string {
 		}
 	}
 	return field
+}
+
+// AWS loads the SDK's configuration from the environment, as Lambda sets it. The SDK's own log is off: it is plain text, and
+// nobody can say what it may quote.
+func AWS(ctx context.Context) (aws.Config, error) {
+	return awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logging.Nop{}))
 }

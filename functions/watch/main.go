@@ -1,0 +1,64 @@
+// Watch reports every change to an event of the audit table, which is only ever added to.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
+)
+
+func main() {
+	handler, err := run(os.Environ(), slog.New(slog.NewJSONHandler(os.Stdout, nil)), time.Now)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+type metrics struct {
+	Namespace string `env:"METRICS_NAMESPACE" envDefault:"CognitoUserMigration"`
+}
+
+// metricTouched counts events that were changed or removed.
+const metricTouched = "AuditTableTouched"
+
+// run returns a handler of the audit table's stream. It reports whatever it is given: the event source mapping lets changes
+// and removals through, and nothing else.
+func run(environ []string, log *slog.Logger, now func() time.Time) (func(context.Context, events.DynamoDBEvent) error, error) {
+	var cfg struct {
+		Metrics metrics
+	}
+	if err := config.Parse(&cfg, environ); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, batch events.DynamoDBEvent) error {
+		for _, record := range batch.Records {
+			log.LogAttrs(ctx, slog.LevelError, "audit table touched", append([]slog.Attr{
+				slog.String("change", record.EventName),
+				slog.String("sub", text(record.Change.Keys["pk"])),
+				slog.String("seq", text(record.Change.Keys["sk"])),
+				slog.Time("at", record.Change.ApproximateCreationDateTime.UTC()),
+			}, emf.Attrs(now(), cfg.Metrics.Namespace, emf.Directive{
+				Dimensions: [][]string{{}}, Metrics: []emf.Metric{{Name: metricTouched, Unit: emf.Count, Value: 1}},
+			})...)...)
+		}
+		return nil
+	}, nil
+}
+
+// text is a key's value; anything but a string, which no key is, would make String panic and hide the change.
+func text(v events.DynamoDBAttributeValue) string {
+	if v.DataType() != events.DataTypeString {
+		return ""
+	}
+	return v.String()
+}

@@ -50,7 +50,7 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	return trigger.New(
 		cfg.Trigger,
 		cfg.Policy,
-		oldpool.New(aws, cfg.OldPool, cfg.Trigger.OldPoolBudget*2/5),
+		oldpool.New(aws, cfg.OldPool, cfg.Trigger.OldPoolBudget*3/5),
 		ledger.New(dynamo.New(aws, cfg.Tables, cfg.Trigger.LedgerBudget*2/5), cfg.Policy, time.Now),
 		spool.New(aws, cfg.Spool, cfg.Trigger.SpoolBudget/2),
 		slog.New(slog.NewJSONHandler(os.Stdout, nil)),

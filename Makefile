@@ -15,6 +15,14 @@ demo: setup host ## Move 200 users (USERS=…) between two local pools and show 
 .PHONY: test
 test: setup host ## Run all tests, against DynamoDB Local and two local user pools
 	go test ./...
+	go test ./pkg/trigger -run '^$$' -fuzz FuzzInvoke -fuzztime 5s
+	go test ./pkg/ledger/spool -run '^$$' -fuzz FuzzParse -fuzztime 5s
+
+.PHONY: bench
+bench: setup host ## Measure a sign-in against the floor, the cold start and memory; print a table
+	@go build -o build/host/bench ./sandbox/cmd/bench
+	@build/host/bench
+	@go test -run '^$$' -bench . -benchmem ./pkg/...
 
 .PHONY: build
 build: host $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions to deploy (linux/arm64), and for this machine

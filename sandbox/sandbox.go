@@ -205,13 +205,18 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 }
 
 func (st *Stack) deploy(name, function string) error {
-	config := lambda.Function{
-		Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Concurrency: 100,
+	return st.sandbox.Lambda.Deploy(lambda.Function{
+		Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: st.Environ(), Concurrency: 100,
+	})
+}
+
+// Environ returns the variables that the stack's functions get, as NAME=value.
+func (st *Stack) Environ() []string {
+	var environ []string
+	for name, value := range st.env {
+		environ = append(environ, name+"="+value)
 	}
-	for key, value := range st.env {
-		config.Env = append(config.Env, key+"="+value)
-	}
-	return st.sandbox.Lambda.Deploy(config)
+	return environ
 }
 
 // Attach makes the stack's migrate function the trigger of the new pool, in place of any other stack's.

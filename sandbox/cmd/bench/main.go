@@ -1,0 +1,354 @@
+// Bench measures a sign-in through the compiled function, with the real SDK over HTTP and the delays of a network, against the
+// floor: the same SDK calls alone, made by a process of their own in the same run, in turn with the sign-ins.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
+)
+
+const (
+	pairs      = 100 // sign-ins per delay, and as many floors
+	coldStarts = 25
+	hotSignIns = 1000 // without delays, for the processor time
+	writeDelay = 8 * time.Millisecond
+)
+
+var cognitoDelays = []time.Duration{20 * time.Millisecond, 150 * time.Millisecond}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	if len(os.Args) > 1 && os.Args[1] == "floor" {
+		return floor(ctx)
+	}
+	b, err := start(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.sandbox.Close()
+	t := table.NewWriter()
+	t.SetOutputMirror(os.Stdout)
+	t.AppendHeader(table.Row{"", "this function", "floor", ""})
+	for _, delay := range cognitoDelays {
+		if err := b.compare(ctx, t, delay); err != nil {
+			return err
+		}
+	}
+	if err := b.processor(ctx, t); err != nil {
+		return err
+	}
+	if err := b.coldStart(ctx, t); err != nil {
+		return err
+	}
+	_ = b.bar.Finish()
+	fmt.Fprintln(os.Stderr)
+	t.RenderMarkdown()
+	return nil
+}
+
+type bench struct {
+	sandbox *sandbox.Sandbox
+	stack   *sandbox.Stack
+	floor   *floorProcess
+	bar     *progressbar.ProgressBar
+	users   int
+	client  http.Client
+}
+
+func start(ctx context.Context) (*bench, error) {
+	sb, err := sandbox.Start(ctx, 1, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{sandbox: sb, bar: progressbar.NewOptions(len(cognitoDelays)*pairs+2*hotSignIns+coldStarts,
+		progressbar.OptionSetDescription("Measuring"), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionThrottle(100*time.Millisecond))}
+	if b.stack, err = sb.Deploy(ctx, "bench", nil); err == nil {
+		b.floor, err = startFloor(ctx, b.stack)
+	}
+	if err != nil {
+		sb.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// newUser lays down a user who has never been seen.
+func (b *bench) newUser(ctx context.Context) (cognito.User, error) {
+	b.users++
+	name := fmt.Sprintf("user%06d", b.users)
+	u := cognito.User{
+		Username: name, Password: "Right-password-1", Sub: fmt.Sprintf("%08d-aaaa-4bbb-8ccc-ddddeeeeffff", b.users),
+		Attributes: map[string]string{"email": name + "@example.com", "email_verified": "true"},
+	}
+	return u, b.sandbox.Old.Put(ctx, u)
+}
+
+// signIn calls the function as Cognito does, and returns how long that took.
+func (b *bench) signIn(ctx context.Context) (time.Duration, error) {
+	u, err := b.newUser(ctx)
+	if err != nil {
+		return 0, err
+	}
+	event, err := json.Marshal(map[string]any{
+		"version": "1", "triggerSource": "UserMigration_Authentication", "region": sandbox.Region, "userPoolId": sandbox.NewPoolID,
+		"userName": u.Username, "callerContext": map[string]string{"clientId": sandbox.NewClientID},
+		"request":  map[string]any{"password": u.Password, "validationData": nil, "userAttributes": nil},
+		"response": map[string]any{"userAttributes": nil, "finalUserStatus": nil, "messageAction": nil},
+	})
+	if err != nil {
+		return 0, err
+	}
+	url := b.sandbox.Lambda.Endpoint() + "/2015-03-31/functions/" + b.stack.Name + "-migrate/invocations"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(event))
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	response, err := b.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	took := time.Since(began)
+	if err == nil && !bytes.Contains(answer, []byte(`"CONFIRMED"`)) {
+		err = fmt.Errorf("the sign-in did not migrate: %s", answer)
+	}
+	return took, err
+}
+
+func (b *bench) delay(cognito, write time.Duration) {
+	b.sandbox.OldFaults.Set(fault.Rule{Kind: fault.Delay, Probability: 1, Delay: cognito})
+	b.sandbox.DynamoDBFaults.Set(fault.Rule{Kind: fault.Delay, Probability: 1, Delay: write})
+}
+
+func (b *bench) compare(ctx context.Context, t table.Writer, delay time.Duration) error {
+	b.delay(delay, writeDelay)
+	var ours, floors, ratios []float64
+	for i := range pairs + 5 {
+		signIn, err := b.signIn(ctx)
+		if err != nil {
+			return err
+		}
+		u, err := b.newUser(ctx)
+		if err != nil {
+			return err
+		}
+		alone, _, err := b.floor.signIn(u)
+		if err != nil {
+			return err
+		}
+		if i >= 5 { // after the connections stand
+			ours, floors = append(ours, milliseconds(signIn)), append(floors, milliseconds(alone))
+			ratios = append(ratios, float64(signIn)/float64(alone))
+			_ = b.bar.Add(1)
+		}
+	}
+	name := fmt.Sprintf("sign-in, %v a Cognito call and %v a write", delay, writeDelay)
+	t.AppendRow(table.Row{name + ": median", ms(median(ours)), ms(median(floors)), fmt.Sprintf("%+.1f %%", 100*(median(ratios)-1))})
+	t.AppendRow(table.Row{name + ": 95th percentile", ms(percentile(ours, 95)), ms(percentile(floors, 95)), ""})
+	return nil
+}
+
+// processor compares the processor time of the function's process with that of the floor's, and reads the function's memory.
+func (b *bench) processor(ctx context.Context, t table.Writer) error {
+	b.delay(0, 0)
+	if _, err := b.signIn(ctx); err != nil {
+		return err
+	}
+	pid, err := functionProcess("migrate")
+	if err != nil {
+		return err
+	}
+	before, err := processorTime(pid)
+	if err != nil {
+		return err
+	}
+	for range hotSignIns {
+		if _, err := b.signIn(ctx); err != nil {
+			return err
+		}
+		_ = b.bar.Add(1)
+	}
+	after, err := processorTime(pid)
+	if err != nil {
+		return err
+	}
+	var floorBefore, floorAfter time.Duration
+	for i := range hotSignIns {
+		u, err := b.newUser(ctx)
+		if err != nil {
+			return err
+		}
+		if _, floorAfter, err = b.floor.signIn(u); err != nil {
+			return err
+		}
+		if i == 0 {
+			floorBefore = floorAfter
+		}
+		_ = b.bar.Add(1)
+	}
+	ours := float64((after - before).Microseconds()) / hotSignIns
+	floor := float64((floorAfter - floorBefore).Microseconds()) / (hotSignIns - 1)
+	t.AppendRow(table.Row{"processor time a sign-in", fmt.Sprintf("%.0f µs", ours), fmt.Sprintf("%.0f µs", floor), fmt.Sprintf("%+.0f µs", ours-floor)})
+	memory, err := status(pid, "VmHWM")
+	if err != nil {
+		return err
+	}
+	t.AppendRow(table.Row{fmt.Sprintf("memory at its peak, after %d sign-ins", b.users), memory, "", ""})
+	return nil
+}
+
+// coldStart starts the function anew, again and again.
+func (b *bench) coldStart(ctx context.Context, t table.Writer) error {
+	var ready []float64
+	for i := range coldStarts {
+		stack, err := b.sandbox.Deploy(ctx, fmt.Sprintf("cold%d", i), nil)
+		if err != nil {
+			return err
+		}
+		b.stack = stack
+		if _, err := b.signIn(ctx); err != nil {
+			return err
+		}
+		for _, init := range b.sandbox.Lambda.Stats(stack.Name + "-migrate").Inits {
+			ready = append(ready, milliseconds(init))
+		}
+		_ = b.bar.Add(1)
+	}
+	t.AppendRow(table.Row{"cold start, until it asks for work: median", ms(median(ready)), "", ""})
+	t.AppendRow(table.Row{"cold start: 95th percentile", ms(percentile(ready, 95)), "", ""})
+	return nil
+}
+
+// functionProcess finds the process of the function that was started last.
+func functionProcess(function string) (int, error) {
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		return 0, err
+	}
+	found := 0
+	for _, link := range links {
+		if exe, err := os.Readlink(link); err == nil && strings.HasSuffix(exe, filepath.Join("build", "host", function, "bootstrap")) {
+			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
+			found = max(found, pid)
+		}
+	}
+	if found == 0 {
+		return 0, fmt.Errorf("no process of the function %s", function)
+	}
+	return found, nil
+}
+
+// processorTime sums up what the threads of a process have run, which the kernel counts in nanoseconds.
+func processorTime(pid int) (time.Duration, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return 0, err
+		}
+		var ran int64
+		if _, err := fmt.Sscan(string(text), &ran); err != nil {
+			return 0, err
+		}
+		sum += ran
+	}
+	return time.Duration(sum), nil
+}
+
+func status(pid int, field string) (string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			kilobytes, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			return fmt.Sprintf("%.1f MB", kilobytes*1024/1e6), err
+		}
+	}
+	return "", fmt.Errorf("no %s for process %d", field, pid)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func ms(v float64) string { return fmt.Sprintf("%.1f ms", v) }
+
+func median(v []float64) float64 { return percentile(v, 50) }
+
+func percentile(v []float64, p int) float64 {
+	sorted := slices.Sorted(slices.Values(v))
+	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
+}
+
+// floorProcess makes the SDK calls of a sign-in, and nothing else, each time it is told to.
+type floorProcess struct {
+	in  io.Writer
+	out *bufio.Reader
+}
+
+func startFloor(ctx context.Context, stack *sandbox.Stack) (*floorProcess, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, "floor")
+	cmd.Env = append(os.Environ(), stack.Environ()...)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	return &floorProcess{in: in, out: bufio.NewReader(out)}, cmd.Start() // it ends with its standard input
+}
+
+// signIn returns how long the calls took, and the processor time of the floor's process so far.
+func (f *floorProcess) signIn(u cognito.User) (took, processor time.Duration, err error) {
+	if _, err := fmt.Fprintln(f.in, u.Username, u.Password, u.Sub); err != nil {
+		return 0, 0, err
+	}
+	line, err := f.out.ReadString('\n')
+	if err != nil {
+		return 0, 0, fmt.Errorf("the floor's process ended: %w", err)
+	}
+	_, err = fmt.Sscan(line, &took, &processor)
+	return took, processor, err
+}

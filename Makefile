@@ -1,5 +1,8 @@
 # Everything that a developer or an operator does with the project. "make help" lists it.
 
+.DEFAULT_GOAL := help
+include deploy/deploy.mk
+
 FUNCTIONS := $(notdir $(wildcard functions/*))
 GO_SOURCES := $(shell git ls-files -co --exclude-standard '*.go') go.mod go.sum
 

@@ -50,8 +50,10 @@ var layers = map[string][]string{
 	"pkg/ledger/spool":      {"pkg/migration"},
 	"pkg/ledger/ledgertest": {"pkg/ledger", "pkg/migration"},
 	"pkg/progress":          {"pkg/ledger", "pkg/migration"},
+	"pkg/gauges":            {"pkg/progress"},
 	"pkg/history":           {"pkg/migration"},
 	"pkg/trigger":           {"pkg/emf", "pkg/ledger", "pkg/migration"},
+	"pkg/report":            {"pkg/ledger", "pkg/progress"},
 	"pkg/replay":            {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration"},
 }
 

@@ -194,9 +194,11 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"AUDIT_TABLE":      stack.Tables.AuditTable,
 		"PROGRESS_TABLE":   stack.Tables.ProgressTable,
 		"SPOOL_QUEUE_URL":  stack.Spool.URL(),
+
+		"DEAD_LETTER_QUEUE_URL": stack.DeadLetters.URL(),
 	}
 	maps.Copy(stack.env, env)
-	for _, function := range []string{"migrate", "report", "inspect", "replay"} {
+	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain"} {
 		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
 			return nil, err
 		}

@@ -32,6 +32,7 @@ func TestConfiguration(t *testing.T) {
 		{"FORGOT_PASSWORD=sometimes", []string{"FORGOT_PASSWORD", "sometimes", "migrate, refuse_mfa, refuse"}},
 		{"REMIGRATE=yes", []string{"REMIGRATE", "refuse, allow"}},
 		{"AUDIT_POLICY=none", []string{"AUDIT_POLICY", "spool, required"}},
+		{"MODE=on", []string{"MODE", "live, shadow, off"}},
 		{"RETRY_WINDOW=20", []string{"RETRY_WINDOW", "duration"}},
 		{"RETRY_WINDOW=5s", []string{"RETRY_WINDOW", "15s to 1h"}},
 		{"REPEAT_WINDOW=48h", []string{"REPEAT_WINDOW", "0s to 24h"}},

@@ -37,11 +37,38 @@ type Entry struct {
 	Counters migration.Counters
 }
 
-// Tally is what was counted on one day (UTC, of Event.RecordedAt).
+// Tally is what was counted in a period: a day (UTC, of Event.RecordedAt), or a month that is closed.
 type Tally struct {
-	Day        string // 2006-01-02
+	Period     string // 2006-01-02 or 2006-01
 	Counters   migration.Counters
-	RecordedAt time.Time // of the event that was counted last
+	RecordedAt time.Time         // of the event that was counted last; zero if there was none
+	Days       map[string]Totals // what each day of the period came to
+}
+
+// Totals is what a day came to.
+type Totals struct {
+	Migrated int `json:"migrated"` // attempts, by outcome
+	Rejected int `json:"rejected"`
+	Failed   int `json:"failed"`
+	Arrived  int `json:"arrived"` // users handed over for the first time
+}
+
+// DayTally makes the tally of a day.
+func DayTally(day string, counters migration.Counters, recordedAt time.Time) Tally {
+	var t Totals
+	for key, n := range counters {
+		switch c := migration.ParseCounter(key); {
+		case c.Entered && c.Status == migration.Arrived:
+			t.Arrived += n
+		case c.Outcome == migration.Migrated:
+			t.Migrated += n
+		case c.Outcome == migration.Rejected:
+			t.Rejected += n
+		case c.Outcome == migration.Failed:
+			t.Failed += n
+		}
+	}
+	return Tally{Period: day, Counters: counters, RecordedAt: recordedAt, Days: map[string]Totals{day: t}}
 }
 
 // Day returns the day that an event recorded at t counts to.

@@ -2,6 +2,7 @@ package migration
 
 import (
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -117,6 +118,36 @@ func Count(before Record, e Event, after Record) Counters {
 	if after.Reoffered > before.Reoffered {
 		c[Reoffers] = 1
 	}
+	return c
+}
+
+// Counter is the key of a counter, taken apart: either an event's (Outcome is set, or it is a confirmation's), or a standing's that
+// users Entered or Left (Status is set), or neither (Reoffers).
+type Counter struct {
+	Trigger Trigger
+	Outcome Outcome
+
+	Entered, Left bool
+	Status        Status
+
+	Reason    Reason
+	Challenge string
+}
+
+// ParseCounter takes a counter's key apart.
+func ParseCounter(key string) Counter {
+	var c Counter
+	part := append(strings.Split(key, "."), "", "", "") // what a shorter key leaves out is empty
+	if c.Entered, c.Left = strings.HasPrefix(key, "+"), strings.HasPrefix(key, "-"); c.Entered || c.Left {
+		c.Status, c.Reason, c.Challenge = Status(part[0][1:]), Reason(part[1]), part[2]
+		return c
+	}
+	for _, t := range Triggers {
+		if t.short() == part[0] {
+			c.Trigger = t
+		}
+	}
+	c.Outcome, c.Reason, c.Challenge = Outcome(part[1]), Reason(part[2]), part[3]
 	return c
 }
 

@@ -3,10 +3,12 @@ package progress
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -17,15 +19,30 @@ type Progress struct {
 	AsOf         time.Time  `json:"as_of"`
 	LastActivity *time.Time `json:"last_activity"` // when the last event was recorded; null if there is none
 
-	Users     Users     `json:"users"`
-	Blocked   []Blocked `json:"blocked"`   // the blocked users by what blocks them, most first
-	Reoffered int       `json:"reoffered"` // events that handed a user over whom the new pool had been given before
+	Users       Users     `json:"users"`
+	Blocked     []Blocked `json:"blocked"` // the blocked users by what blocks them, most first
+	Unconfirmed Waiting   `json:"unconfirmed"`
+	Reoffered   int       `json:"reoffered"` // events that handed a user over whom the new pool had been given before
 
 	Attempts   Attempts            `json:"attempts"`
 	Triggers   map[string]Attempts `json:"triggers"`
 	Reasons    map[string]int      `json:"reasons"`    // attempts that were not migrated, by reason
 	Challenges map[string]int      `json:"challenges"` // attempts that a challenge stopped, by its name
 	Days       []Day               `json:"days"`       // days with events, in order
+
+	Spool *Spool `json:"spool"` // null if the queues could not be asked
+}
+
+// Waiting counts users who stand somewhere, and says since when the first of them does.
+type Waiting struct {
+	Users  int        `json:"users"`
+	Oldest *time.Time `json:"oldest"` // null if there is none
+}
+
+// Spool counts the events that are not in the ledger yet.
+type Spool struct {
+	Waiting     int `json:"waiting"`      // to be replayed
+	DeadLetters int `json:"dead_letters"` // given up
 }
 
 // Users counts users by present status.
@@ -38,6 +55,9 @@ type Users struct {
 
 // Seen is how many users there are in any status.
 func (u Users) Seen() int { return u.Attempted + u.Blocked + u.Migrated + u.Confirmed }
+
+// Arrived is how many of them have been handed over.
+func (u Users) Arrived() int { return u.Migrated + u.Confirmed }
 
 func (u *Users) add(s migration.Status, n int) {
 	switch s {
@@ -74,14 +94,45 @@ func (a *Attempts) add(o migration.Outcome, n int) {
 type Blocked struct {
 	Reason    migration.Reason `json:"reason"`
 	Challenge string           `json:"challenge,omitempty"`
-	Users     int              `json:"users"`
+	Waiting
 }
 
 // Day is what one day (UTC) brought.
 type Day struct {
-	Day      string   `json:"day"`
-	Attempts Attempts `json:"attempts"`
-	Arrived  int      `json:"arrived"` // users handed over for the first time
+	Day string `json:"day"`
+	ledger.Totals
+}
+
+// Source knows what was counted, and who has waited longest.
+type Source interface {
+	// Tallies returns all that was counted, in order.
+	Tallies(ctx context.Context) ([]ledger.Tally, error)
+	// Oldest returns since when the first user has stood in a standing; the zero time if nobody does.
+	Oldest(ctx context.Context, standing string) (time.Time, error)
+}
+
+// Collect returns the progress as the source has it now, but for the spool.
+func Collect(ctx context.Context, source Source, now time.Time) (Progress, error) {
+	tallies, err := source.Tallies(ctx)
+	if err != nil {
+		return Progress{}, err
+	}
+	p := From(tallies, now)
+	group, ctx := errgroup.WithContext(ctx)
+	oldest := func(w *Waiting, standing migration.Record) {
+		group.Go(func() error {
+			t, err := source.Oldest(ctx, standing.Standing())
+			if !t.IsZero() {
+				w.Oldest = &t
+			}
+			return err
+		})
+	}
+	oldest(&p.Unconfirmed, migration.Record{Status: migration.Arrived})
+	for i, b := range p.Blocked {
+		oldest(&p.Blocked[i].Waiting, migration.Record{Status: migration.Blocked, Reason: b.Reason, Challenge: b.Challenge})
+	}
+	return p, group.Wait()
 }
 
 // From adds tallies up. They must be all there are, in order of day.
@@ -93,20 +144,42 @@ func From(tallies []ledger.Tally, asOf time.Time) Progress {
 	for _, t := range migration.Triggers {
 		p.Triggers[string(t)] = Attempts{}
 	}
-	blocked := map[Blocked]int{}
-	for _, tally := range tallies {
-		if p.LastActivity == nil || tally.RecordedAt.After(*p.LastActivity) {
-			p.LastActivity = &tally.RecordedAt
-		}
-		day := Day{Day: tally.Day}
-		for key, n := range tally.Counters {
-			p.add(&day, blocked, key, n)
-		}
-		p.Days = append(p.Days, day)
+	type block struct {
+		reason    migration.Reason
+		challenge string
 	}
-	for b, n := range maps.All(blocked) {
-		if b.Users = n; n != 0 {
-			p.Blocked = append(p.Blocked, b)
+	blocked := map[block]int{}
+	for _, tally := range tallies {
+		if at := tally.RecordedAt; !at.IsZero() && (p.LastActivity == nil || at.After(*p.LastActivity)) {
+			p.LastActivity = &at
+		}
+		for _, day := range slices.Sorted(maps.Keys(tally.Days)) {
+			if tally.Days[day] != (ledger.Totals{}) {
+				p.Days = append(p.Days, Day{Day: day, Totals: tally.Days[day]})
+			}
+		}
+		for key, n := range tally.Counters {
+			c := migration.ParseCounter(key)
+			if c.Left {
+				n = -n
+			}
+			switch {
+			case key == migration.Reoffers:
+				p.Reoffered += n
+			case c.Entered || c.Left:
+				p.Users.add(c.Status, n)
+				if c.Status == migration.Blocked {
+					blocked[block{c.Reason, c.Challenge}] += n
+				}
+			default:
+				p.count(c, n)
+			}
+		}
+	}
+	p.Unconfirmed.Users = p.Users.Migrated
+	for b, n := range blocked {
+		if n != 0 {
+			p.Blocked = append(p.Blocked, Blocked{Reason: b.reason, Challenge: b.challenge, Waiting: Waiting{Users: n}})
 		}
 	}
 	slices.SortFunc(p.Blocked, func(a, b Blocked) int {
@@ -115,42 +188,17 @@ func From(tallies []ledger.Tally, asOf time.Time) Progress {
 	return p
 }
 
-// add adds one counter; migration.Counters lists the forms of its key.
-func (p *Progress) add(day *Day, blocked map[Blocked]int, key string, n int) {
-	if key == migration.Reoffers {
-		p.Reoffered += n
-		return
+// count counts attempts.
+func (p *Progress) count(c migration.Counter, n int) {
+	p.Attempts.add(c.Outcome, n)
+	if attempts, ok := p.Triggers[string(c.Trigger)]; ok {
+		attempts.add(c.Outcome, n)
+		p.Triggers[string(c.Trigger)] = attempts
 	}
-	part := strings.Split(key, ".")
-	part = append(part, "", "", "") // what a shorter key leaves out is empty
-	if entered, left := strings.HasPrefix(key, "+"), strings.HasPrefix(key, "-"); entered || left {
-		if left {
-			n = -n
-		}
-		status := migration.Status(part[0][1:])
-		p.Users.add(status, n)
-		switch {
-		case status == migration.Blocked:
-			blocked[Blocked{Reason: migration.Reason(part[1]), Challenge: part[2]}] += n
-		case status == migration.Arrived && entered:
-			day.Arrived += n
-		}
-		return
+	if c.Reason != "" {
+		p.Reasons[string(c.Reason)] += n
 	}
-	outcome := migration.Outcome(part[1])
-	p.Attempts.add(outcome, n)
-	day.Attempts.add(outcome, n)
-	for _, t := range migration.Triggers {
-		if strings.HasSuffix(string(t), "_"+part[0]) {
-			attempts := p.Triggers[string(t)]
-			attempts.add(outcome, n)
-			p.Triggers[string(t)] = attempts
-		}
-	}
-	if part[2] != "" {
-		p.Reasons[part[2]] += n
-	}
-	if part[3] != "" {
-		p.Challenges[part[3]] += n
+	if c.Challenge != "" {
+		p.Challenges[c.Challenge] += n
 	}
 }

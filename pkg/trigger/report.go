@@ -13,6 +13,8 @@ import (
 // The metrics that the log lines carry. docs/metrics.md describes them; the dashboard and the alarms are built on them.
 const (
 	MetricAttempts       = "Attempts"       // by Outcome, and by Trigger, Outcome and Reason
+	MetricShadowAttempts = "ShadowAttempts" // the same, for what would have been done in Mode Shadow
+	MetricTurnedAway     = "TurnedAway"     // attempts in Mode Off
 	MetricLatency        = "Latency"        // of the whole invocation, without the cold start
 	MetricOldPoolLatency = "OldPoolLatency" // until the old pool had answered, tries included
 	MetricLedgerLatency  = "LedgerLatency"  // until the event was recorded, tries included
@@ -34,7 +36,7 @@ func (h *Handler) report(ctx context.Context, a *attempt) {
 	attrs := []slog.Attr{
 		slog.String("request_id", a.requestID),
 		slog.String(DimensionTrigger, cmp.Or(string(a.trigger), "none")),
-		slog.String(DimensionOutcome, string(a.decision.Outcome)),
+		slog.String(DimensionOutcome, cmp.Or(string(a.decision.Outcome), "none")),
 		slog.String(DimensionReason, cmp.Or(string(a.decision.Reason), "none")),
 	}
 	for _, field := range []slog.Attr{
@@ -58,7 +60,7 @@ func (h *Handler) report(ctx context.Context, a *attempt) {
 	attrs = append(attrs, emf.Attrs(a.at, h.config.Namespace,
 		emf.Directive{
 			Dimensions: [][]string{{DimensionOutcome}, {DimensionTrigger, DimensionOutcome, DimensionReason}},
-			Metrics:    []emf.Metric{{Name: MetricAttempts, Unit: emf.Count, Value: 1}},
+			Metrics:    h.attempts(a),
 		},
 		emf.Directive{Dimensions: [][]string{{}}, Metrics: a.metrics()},
 	)...)
@@ -67,6 +69,18 @@ func (h *Handler) report(ctx context.Context, a *attempt) {
 		level = slog.LevelError
 	}
 	h.log.LogAttrs(ctx, level, "attempt", attrs...)
+}
+
+// attempts is the metric by which the attempt is counted.
+func (h *Handler) attempts(a *attempt) []emf.Metric {
+	switch {
+	case a.turnedAway:
+		return nil
+	case h.config.Mode == Shadow:
+		return []emf.Metric{{Name: MetricShadowAttempts, Unit: emf.Count, Value: 1}}
+	default:
+		return []emf.Metric{{Name: MetricAttempts, Unit: emf.Count, Value: 1}}
+	}
 }
 
 func (a *attempt) metrics() []emf.Metric {
@@ -82,6 +96,8 @@ func (a *attempt) metrics() []emf.Metric {
 		MetricReoffered: a.appended.Reoffered,
 		MetricSpooled:   a.spooled,
 		MetricLostToLog: a.lost,
+
+		MetricTurnedAway: a.turnedAway,
 	} {
 		if happened {
 			metrics = append(metrics, emf.Metric{Name: name, Unit: emf.Count, Value: 1})

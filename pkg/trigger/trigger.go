@@ -29,6 +29,7 @@ type Config struct {
 	SpoolBudget   time.Duration `env:"SPOOL_BUDGET" envDefault:"400ms"`
 
 	AuditPolicy AuditPolicy `env:"AUDIT_POLICY" envDefault:"spool"`
+	Mode        Mode        `env:"MODE" envDefault:"live"`
 
 	Namespace string `env:"METRICS_NAMESPACE" envDefault:"CognitoUserMigration"`
 }
@@ -65,6 +66,28 @@ func (p *AuditPolicy) UnmarshalText(text []byte) error {
 		return nil
 	default:
 		return fmt.Errorf("%q is not allowed: allowed is %s, %s", text, AuditSpool, AuditRequired)
+	}
+}
+
+// Mode says how much the function does.
+type Mode string
+
+// Live migrates. Shadow asks the old pool and counts what it would have done, in metrics and log, but records and migrates nobody:
+// to Cognito no user exists. Off asks nobody either.
+const (
+	Live   Mode = "live"
+	Shadow Mode = "shadow"
+	Off    Mode = "off"
+)
+
+// UnmarshalText accepts the modes.
+func (m *Mode) UnmarshalText(text []byte) error {
+	switch v := Mode(text); v {
+	case Live, Shadow, Off:
+		*m = v
+		return nil
+	default:
+		return fmt.Errorf("%q is not allowed: allowed is %s, %s, %s", text, Live, Shadow, Off)
 	}
 }
 
@@ -129,6 +152,7 @@ type attempt struct {
 	fault    string // what stood in the way, without personal data
 
 	spooled, lost         bool
+	turnedAway            bool // not asked about
 	oldPool, ledger, full time.Duration
 }
 
@@ -165,7 +189,15 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 	}
 	a.trigger = e.TriggerSource
 
+	if h.config.Mode == Off {
+		a.turnedAway = true
+		return e.answer(migration.Decision{})
+	}
 	h.ask(ctx, a, e)
+	if h.config.Mode == Shadow {
+		a.decision = h.policy.Decide(a.trigger, e.UserName, a.answer, migration.Record{})
+		return e.answer(migration.Decision{})
+	}
 	h.decide(ctx, a, e)
 	switch {
 	case a.decision.Outcome == migration.Failed:

@@ -20,7 +20,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -36,7 +35,7 @@ type Config struct {
 const (
 	tallyShards     = 32 // tally items a day
 	dayShards       = 8  // partitions of the index by_day, a day
-	attentionShards = 8  // partitions of the index attention, a standing
+	attentionShards = 4  // partitions of the index attention, a standing
 )
 
 // Store is a ledger.Store over DynamoDB.
@@ -135,7 +134,7 @@ func (s *Store) count(e ledger.Entry) *types.Update {
 	}
 	return &types.Update{
 		TableName:                 &s.config.ProgressTable,
-		Key:                       key(tallyKey(shard(e.Event.Sub, tallyShards)), ledger.Day(e.Event.RecordedAt)),
+		Key:                       key(tallyShard(shard(e.Event.Sub, tallyShards)), ledger.Day(e.Event.RecordedAt)),
 		UpdateExpression:          aws.String("SET recorded_at = :recorded_at ADD " + strings.Join(adds, ", ")),
 		ExpressionAttributeNames:  names,
 		ExpressionAttributeValues: values,
@@ -210,47 +209,6 @@ func (s *Store) Stream(ctx context.Context, sub string) ([]migration.Event, erro
 		}
 	}
 	return stream, nil
-}
-
-// Tallies returns what was counted, a tally a day, in order.
-func (s *Store) Tallies(ctx context.Context) ([]ledger.Tally, error) {
-	shards := make([][]item, tallyShards)
-	group, ctx := errgroup.WithContext(ctx)
-	for i := range tallyShards {
-		group.Go(func() error {
-			pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
-				TableName:                 &s.config.ProgressTable,
-				KeyConditionExpression:    aws.String("pk = :pk"),
-				ExpressionAttributeValues: item{":pk": text(tallyKey(i))},
-			})
-			for pages.HasMorePages() {
-				page, err := pages.NextPage(ctx)
-				if err != nil {
-					return wrap(err, "read tally shard %d", i)
-				}
-				shards[i] = append(shards[i], page.Items...)
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	days := map[string]ledger.Tally{}
-	for _, it := range slices.Concat(shards...) {
-		tally, err := unmarshalTally(it)
-		if err != nil {
-			return nil, err
-		}
-		if sum, ok := days[tally.Day]; ok {
-			tally.Counters.Add(sum.Counters)
-			if sum.RecordedAt.After(tally.RecordedAt) {
-				tally.RecordedAt = sum.RecordedAt
-			}
-		}
-		days[tally.Day] = tally
-	}
-	return slices.SortedFunc(maps.Values(days), func(a, b ledger.Tally) int { return strings.Compare(a.Day, b.Day) }), nil
 }
 
 func shard(sub string, n uint32) int {

@@ -16,7 +16,15 @@ type item = map[string]types.AttributeValue
 
 func userKey(sub string) string { return "user#" + sub }
 
-func tallyKey(shard int) string { return fmt.Sprintf("tally#%02d", shard) }
+// The partitions of the tallies: a shard's open and closed days, the closed days of all shards, and the closed months.
+const (
+	closedDays   = "tally#days"
+	closedMonths = "tally#months"
+)
+
+func tallyShard(shard int) string { return fmt.Sprintf("tally#%02d", shard) }
+
+func attentionKey(standing string, shard int) string { return fmt.Sprintf("%s#%d", standing, shard) }
 
 func key(pk, sk string) item { return item{"pk": text(pk), "sk": text(sk)} }
 
@@ -59,7 +67,7 @@ func marshalRecord(r migration.Record) (item, error) {
 	it["pk"], it["sk"] = text(userKey(r.Sub)), text("record")
 	if r.Status == migration.Blocked || r.Status == migration.Arrived {
 		// For the sparse index attention: who needs it, oldest first.
-		it["attention"] = text(fmt.Sprintf("%s#%d", r.Standing(), shard(r.Sub, attentionShards)))
+		it["attention"] = text(attentionKey(r.Standing(), shard(r.Sub, attentionShards)))
 		it["attention_sort"] = text(r.Since.Format("2006-01-02T15:04:05.000Z") + "#" + r.Sub)
 	}
 	return it, nil
@@ -73,22 +81,50 @@ func unmarshalRecord(it item) (migration.Record, error) {
 	return r, nil
 }
 
+func marshalTally(pk string, t ledger.Tally) (item, error) {
+	it := key(pk, t.Period)
+	for name, n := range t.Counters {
+		it[name] = number(n)
+	}
+	if !t.RecordedAt.IsZero() {
+		it["recorded_at"] = text(t.RecordedAt.Format(time.RFC3339Nano))
+	}
+	if pk == closedMonths {
+		days, err := attributevalue.MarshalWithOptions(t.Days, jsonTags)
+		if err != nil {
+			return nil, err
+		}
+		it["days"] = days
+	}
+	return it, nil
+}
+
 func unmarshalTally(it item) (ledger.Tally, error) {
-	tally := ledger.Tally{Day: attribute(it, "sk"), Counters: migration.Counters{}}
-	var err error
-	if tally.RecordedAt, err = time.Parse(time.RFC3339Nano, attribute(it, "recorded_at")); err != nil {
-		return tally, fmt.Errorf("read tally %s of %s: %w", attribute(it, "pk"), tally.Day, err)
+	wrong := func(err error) (ledger.Tally, error) {
+		return ledger.Tally{}, fmt.Errorf("read tally %s of %s: %w", attribute(it, "pk"), attribute(it, "sk"), err)
 	}
+	counters := migration.Counters{}
 	for name, value := range it {
-		n, ok := value.(*types.AttributeValueMemberN)
-		if !ok {
-			continue // the keys, and the time
-		}
-		if tally.Counters[name], err = strconv.Atoi(n.Value); err != nil {
-			return tally, fmt.Errorf("read tally %s of %s, counter %s: %w", attribute(it, "pk"), tally.Day, name, err)
+		if n, ok := value.(*types.AttributeValueMemberN); ok {
+			count, err := strconv.Atoi(n.Value)
+			if err != nil {
+				return wrong(err)
+			}
+			counters[name] = count
 		}
 	}
-	return tally, nil
+	var rest struct {
+		RecordedAt time.Time                `json:"recorded_at"`
+		Days       map[string]ledger.Totals `json:"days"`
+	}
+	if err := unmarshal(it, &rest); err != nil {
+		return wrong(err)
+	}
+	t := ledger.DayTally(attribute(it, "sk"), counters, rest.RecordedAt)
+	if rest.Days != nil {
+		t.Days = rest.Days
+	}
+	return t, nil
 }
 
 func attribute(it item, name string) string {

@@ -151,7 +151,7 @@ func checkTallies(t *testing.T, s Store, subs ...string) {
 	}
 	got := map[string]migration.Counters{}
 	for _, tally := range tallies {
-		got[tally.Day] = tally.Counters
+		got[tally.Period] = tally.Counters
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("tallies (-recount +stored):\n%s", diff)
@@ -184,7 +184,8 @@ func writeAtOnce(t *testing.T, s Store) {
 		t.Fatal(err)
 	}
 	wantTallies := []ledger.Tally{{
-		Day: "2026-07-14", RecordedAt: recorded, Counters: migration.Counters{"Authentication.migrated": 1, "+migrated": 1},
+		Period: "2026-07-14", RecordedAt: recorded, Counters: migration.Counters{"Authentication.migrated": 1, "+migrated": 1},
+		Days: map[string]ledger.Totals{"2026-07-14": {Migrated: 1, Arrived: 1}},
 	}}
 	if diff := cmp.Diff(wantTallies, tallies); diff != "" {
 		t.Errorf("tallies (-want +got):\n%s", diff)
@@ -458,7 +459,7 @@ func dayEnd(t *testing.T, s Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tallies) != 2 || tallies[0].Day != "2026-07-14" || tallies[1].Day != "2026-07-15" {
+	if len(tallies) != 2 || tallies[0].Period != "2026-07-14" || tallies[1].Period != "2026-07-15" {
 		t.Errorf("%+v", tallies)
 	}
 	checkTallies(t, s, first.Sub)

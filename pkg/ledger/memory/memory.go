@@ -46,10 +46,9 @@ func (s *Store) Commit(ctx context.Context, e ledger.Entry) error {
 	s.records[sub] = e.Record
 	s.streams[sub] = append(s.streams[sub], e.Event)
 	day := ledger.Day(e.Event.RecordedAt)
-	tally := ledger.Tally{Day: day, Counters: migration.Counters{}, RecordedAt: e.Event.RecordedAt}
-	tally.Counters.Add(s.tallies[day].Counters)
-	tally.Counters.Add(e.Counters)
-	s.tallies[day] = tally
+	counters := maps.Clone(e.Counters)
+	counters.Add(s.tallies[day].Counters)
+	s.tallies[day] = ledger.DayTally(day, counters, e.Event.RecordedAt)
 	return nil
 }
 
@@ -71,6 +70,6 @@ func (s *Store) Stream(ctx context.Context, sub string) ([]migration.Event, erro
 func (s *Store) Tallies(ctx context.Context) ([]ledger.Tally, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tallies := slices.SortedFunc(maps.Values(s.tallies), func(a, b ledger.Tally) int { return strings.Compare(a.Day, b.Day) })
+	tallies := slices.SortedFunc(maps.Values(s.tallies), func(a, b ledger.Tally) int { return strings.Compare(a.Period, b.Period) })
 	return tallies, ctx.Err()
 }

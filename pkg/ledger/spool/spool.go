@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -22,6 +24,11 @@ import (
 // Config names the queue.
 type Config struct {
 	QueueURL string `env:"SPOOL_QUEUE_URL,required,notEmpty"`
+}
+
+// DeadLetterConfig names the queue of the messages that could not be replayed.
+type DeadLetterConfig struct {
+	QueueURL string `env:"DEAD_LETTER_QUEUE_URL,required,notEmpty"`
 }
 
 // Queue sends events to an SQS queue. A message's body is the event as JSON, as it was decided: without its place in the chain.
@@ -49,6 +56,26 @@ func (q *Queue) Send(ctx context.Context, e migration.Event) error {
 		return fmt.Errorf("spool event %s: %w", e.ID, err)
 	}
 	return nil
+}
+
+// Depth returns how many messages are in the queue, those included that are being handled. SQS knows it only roughly.
+func (q *Queue) Depth(ctx context.Context) (int, error) {
+	visible, hidden := types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
+	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &q.config.QueueURL, AttributeNames: []types.QueueAttributeName{visible, hidden},
+	})
+	if err != nil {
+		return 0, fmt.Errorf("ask the queue: %w", err)
+	}
+	depth := 0
+	for _, name := range []types.QueueAttributeName{visible, hidden} {
+		n, err := strconv.Atoi(out.Attributes[string(name)])
+		if err != nil {
+			return 0, fmt.Errorf("ask the queue: %s: %w", name, err)
+		}
+		depth += n
+	}
+	return depth, nil
 }
 
 // Parse reads a message's body. It refuses what this code could not have sent; its errors quote nothing of the body.

@@ -73,7 +73,7 @@ func reported(p progress.Progress, arrived int) figures {
 		f["blocked/"+strings.TrimSpace(string(b.Reason)+" "+b.Challenge)] = b.Users
 	}
 	for _, d := range p.Days {
-		f["days/attempts"] += d.Attempts.Migrated + d.Attempts.Rejected + d.Attempts.Failed
+		f["days/attempts"] += d.Migrated + d.Rejected + d.Failed
 		f["days/users handed over"] += d.Arrived
 	}
 	return f

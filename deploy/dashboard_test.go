@@ -1,0 +1,297 @@
+package deploy_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// metric is one that a dashboard or an alarm looks at.
+type metric struct {
+	where, namespace, name string
+	dimensions             map[string]string
+}
+
+const namespace = "CognitoUserMigration/${MigrationName}"
+
+type alarm struct {
+	AlarmName             ref
+	AlarmDescription      string
+	Namespace, MetricName ref
+	Dimensions            []dimension
+	TreatMissingData      string
+	Metrics               []struct {
+		MetricStat *struct {
+			Metric struct {
+				Namespace, MetricName ref
+				Dimensions            []dimension
+			}
+		}
+	}
+}
+
+type dimension struct{ Name, Value ref }
+
+func alarms(t *testing.T) map[string]alarm {
+	t.Helper()
+	all := map[string]alarm{}
+	for name, r := range read(t, dashboardTemplate).Resources {
+		if r.Type == "AWS::CloudWatch::Alarm" {
+			var a alarm
+			decode(t, r.Properties, &a)
+			all[name] = a
+		}
+	}
+	return all
+}
+
+type widget struct {
+	Type       string
+	Properties struct {
+		Title   string
+		Metrics [][]any
+		Alarms  []string
+		Params  map[string]string
+	}
+}
+
+func widgets(t *testing.T) []widget {
+	t.Helper()
+	var dashboard struct {
+		DashboardBody struct {
+			Text string `json:"Fn::Sub"`
+		}
+	}
+	decode(t, read(t, dashboardTemplate).Resources["Dashboard"].Properties, &dashboard)
+	var body struct{ Widgets []widget }
+	if err := json.Unmarshal([]byte(dashboard.DashboardBody.Text), &body); err != nil {
+		t.Fatalf("the dashboard's body is no JSON: %v", err)
+	}
+	return body.Widgets
+}
+
+var search = regexp.MustCompile(`^SEARCH\('\{"([^"]*)",([\w,]+)\} MetricName="(\w+)"(?: (\w+)="(\w+)")?', '\w+', \d+\)$`)
+
+// shown returns the metrics of the dashboard.
+func shown(t *testing.T) []metric {
+	t.Helper()
+	var all []metric
+	for _, w := range widgets(t) {
+		var before []string
+		for _, line := range w.Properties.Metrics {
+			var cells []string
+			for _, cell := range line {
+				switch cell := cell.(type) {
+				case string:
+					cells = append(cells, cell)
+				case map[string]any:
+					expression, ok := cell["expression"].(string)
+					if !ok {
+						continue
+					}
+					found := search.FindStringSubmatch(expression)
+					if found == nil {
+						t.Fatalf("%s: not understood: %s", w.Properties.Title, expression)
+					}
+					m := metric{w.Properties.Title, found[1], found[3], map[string]string{}}
+					for name := range strings.SplitSeq(found[2], ",") {
+						m.dimensions[name] = ""
+					}
+					if found[4] != "" {
+						m.dimensions[found[4]] = found[5]
+					}
+					all = append(all, m)
+				}
+			}
+			if cells == nil {
+				continue
+			}
+			cells = unabbreviate(cells, before)
+			before = cells
+			m := metric{w.Properties.Title, cells[0], cells[1], map[string]string{}}
+			for pair := range slices.Chunk(cells[2:], 2) {
+				m.dimensions[pair[0]] = pair[1]
+			}
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// unabbreviate writes out what a line takes from the line before: "." stands for one cell, "..." for all that are missing.
+func unabbreviate(cells, before []string) []string {
+	if cells[0] == "..." {
+		return slices.Concat(before[:len(before)-len(cells)+1], cells[1:])
+	}
+	for i, cell := range cells {
+		if cell == "." {
+			cells[i] = before[i]
+		}
+	}
+	return cells
+}
+
+// watched returns the metrics of the alarms.
+func watched(t *testing.T) []metric {
+	t.Helper()
+	var all []metric
+	add := func(where string, namespace, name ref, dimensions []dimension) {
+		m := metric{where, string(namespace), string(name), map[string]string{}}
+		for _, d := range dimensions {
+			m.dimensions[string(d.Name)] = string(d.Value)
+		}
+		all = append(all, m)
+	}
+	for name, a := range alarms(t) {
+		if a.MetricName != "" {
+			add(name, a.Namespace, a.MetricName, a.Dimensions)
+		}
+		for _, m := range a.Metrics {
+			if m.MetricStat != nil {
+				add(name, m.MetricStat.Metric.Namespace, m.MetricStat.Metric.MetricName, m.MetricStat.Metric.Dimensions)
+			}
+		}
+	}
+	return all
+}
+
+// emitted returns the names of the metrics that the code emits: its string constants whose names begin with "Metric". The
+// filters on log groups make others.
+func emitted(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, pattern := range []string{"../pkg/*", "../functions/*"} {
+		folders, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, folder := range folders {
+			for _, file := range parse(t, folder) {
+				ast.Inspect(file, func(n ast.Node) bool {
+					spec, ok := n.(*ast.ValueSpec)
+					if !ok || !strings.HasPrefix(strings.ToLower(spec.Names[0].Name), "metric") || len(spec.Values) == 0 {
+						return true
+					}
+					if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
+						name, _ := strconv.Unquote(literal.Value)
+						names = append(names, name)
+					}
+					return false
+				})
+			}
+		}
+	}
+	for _, r := range read(t, dashboardTemplate).Resources {
+		if r.Type == "AWS::Logs::MetricFilter" {
+			var filter struct {
+				MetricTransformations []struct{ MetricName string }
+			}
+			decode(t, r.Properties, &filter)
+			names = append(names, filter.MetricTransformations[0].MetricName)
+		}
+	}
+	return names
+}
+
+func TestDashboardAndAlarmsUseMetricsThatTheCodeEmits(t *testing.T) {
+	known := emitted(t)
+	dimensions := map[string][]string{ // of metrics that have any
+		"Attempts":     {"Outcome", "Outcome Reason Trigger"},
+		"Users":        {"Status"},
+		"BlockedUsers": {"Reason"},
+	}
+	values := map[string][]string{
+		"Trigger": text(migration.Triggers), "Outcome": text(migration.Outcomes), "Reason": text(migration.Reasons()),
+		"Status": text(migration.Statuses),
+	}
+	for _, m := range slices.Concat(shown(t), watched(t)) {
+		if strings.HasPrefix(m.namespace, "AWS/") {
+			continue
+		}
+		if m.namespace != namespace || !slices.Contains(known, m.name) {
+			t.Errorf("%s: nothing emits %s in %s", m.where, m.name, m.namespace)
+		}
+		sets := dimensions[m.name]
+		if sets == nil {
+			sets = []string{""}
+		}
+		if set := strings.Join(slices.Sorted(maps.Keys(m.dimensions)), " "); !slices.Contains(sets, set) {
+			t.Errorf("%s: %s is not emitted by %q, but by %q", m.where, m.name, set, sets)
+		}
+		for name, value := range m.dimensions {
+			if value != "" && !slices.Contains(values[name], value) {
+				t.Errorf("%s: %s has no %s %q", m.where, m.name, name, value)
+			}
+		}
+	}
+}
+
+func text[T ~string](values []T) []string {
+	all := make([]string, len(values))
+	for i, v := range values {
+		all[i] = string(v)
+	}
+	return all
+}
+
+func TestEveryMetricIsOnTheDashboard(t *testing.T) {
+	on := map[string]bool{}
+	for _, m := range shown(t) {
+		on[m.name] = true
+	}
+	for _, name := range emitted(t) {
+		if !on[name] {
+			t.Errorf("%s is emitted, and not shown", name)
+		}
+	}
+}
+
+func TestEveryAlarmIsOnTheDashboardAndHasItsPlaybook(t *testing.T) {
+	var want, got []string
+	for name, a := range alarms(t) {
+		want = append(want, "${"+name+".Arn}")
+		_, path, ok := strings.Cut(a.AlarmDescription, "Playbook: docs/playbooks/")
+		if _, err := os.Stat(filepath.Join("..", "docs", "playbooks", path)); !ok || err != nil {
+			t.Errorf("%s names no playbook that is there: %q", name, a.AlarmDescription)
+		}
+		if a.TreatMissingData == "" {
+			t.Errorf("%s does not say what missing data means", name)
+		}
+	}
+	for _, w := range widgets(t) {
+		got = append(got, w.Properties.Alarms...)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("alarms of the dashboard (-alarms +dashboard):\n%s", diff)
+	}
+}
+
+func TestEveryPlaybookHasItsAlarm(t *testing.T) {
+	var named []string
+	for _, a := range alarms(t) {
+		_, path, _ := strings.Cut(a.AlarmDescription, "Playbook: docs/playbooks/")
+		named = append(named, path)
+	}
+	playbooks, err := filepath.Glob("../docs/playbooks/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range playbooks {
+		if !slices.Contains(named, filepath.Base(path)) {
+			t.Errorf("no alarm names %s", path)
+		}
+	}
+}

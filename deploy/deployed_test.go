@@ -1,0 +1,340 @@
+package deploy_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	cognitotypes "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/lambda"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/process"
+)
+
+const stackName = "migration"
+
+// TestDeployed deploys the stack with "make deploy" to moto, an emulator of CloudFormation and of what the stack is made of,
+// and moves a user with the functions as the stack configures them.
+//
+// Moto enforces no rights and knows no resource policies of tables, no alarms and no outputs of a stack that a change set
+// made; it does not expand SAM, which testdata/expand.py does with AWS's own translator. The functions run in the sandbox.
+func TestDeployed(t *testing.T) {
+	needs(t, "python3", "-c", "import moto.server, samtranslator, cfnlint, awscli")
+	sb, err := sandbox.Start(t.Context(), 1, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sb.Close)
+	s := deploy(t)
+
+	t.Run("a deployment says which parameters are missing", func(t *testing.T) {
+		_, stderr, err := s.make(t, []string{"deploy", "STACK=" + stackName, "USER_POOL_ID=" + sandbox.OldPoolID})
+		if err == nil || !strings.Contains(stderr, "deploy: missing: APP_CLIENT_ID=… NEW_USER_POOL_ID=…\n") {
+			t.Errorf("%v, said %s", err, stderr)
+		}
+	})
+	t.Run("the tables are those that the tests run on", func(t *testing.T) {
+		plain := cmpopts.IgnoreUnexported(dynamodb.CreateTableInput{}, types.AttributeDefinition{}, types.GlobalSecondaryIndex{},
+			types.KeySchemaElement{}, types.Projection{})
+		local, err := sb.Deploy(t.Context(), "local", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, name := range map[string]string{"AuditTable": local.Tables.AuditTable, "ProgressTable": local.Tables.ProgressTable} {
+			want := schema(t, sb.DynamoDBClient(), name)
+			got := schema(t, dynamodb.NewFromConfig(s.config), s.resources[id])
+			if diff := cmp.Diff(want, got, plain); diff != "" {
+				t.Errorf("%s (-sandbox +stack):\n%s", id, diff)
+			}
+		}
+	})
+	t.Run("the queue keeps an event for two weeks, and gives up after five tries", func(t *testing.T) {
+		out, err := sqs.NewFromConfig(s.config).GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+			QueueUrl: aws.String(s.resources["SpoolQueue"]), AttributeNames: []sqstypes.QueueAttributeName{"All"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var redrive struct {
+			DeadLetterTargetArn string
+			MaxReceiveCount     int
+		}
+		if err := json.Unmarshal([]byte(out.Attributes["RedrivePolicy"]), &redrive); err != nil {
+			t.Fatal(err)
+		}
+		deadLetters := filepath.Base(s.resources["SpoolDeadLetterQueue"])
+		if out.Attributes["MessageRetentionPeriod"] != "1209600" || redrive.MaxReceiveCount != 5 ||
+			!strings.HasSuffix(redrive.DeadLetterTargetArn, ":"+deadLetters) {
+			t.Errorf("got %v", out.Attributes)
+		}
+	})
+	t.Run("the queue feeds replay, and the audit table's changes feed the watch", func(t *testing.T) {
+		out, err := awslambda.NewFromConfig(s.config).ListEventSourceMappings(t.Context(), &awslambda.ListEventSourceMappingsInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources := map[string]string{}
+		for _, m := range out.EventSourceMappings {
+			_, function, _ := strings.Cut(*m.FunctionArn, ":function:")
+			sources[function] = *m.EventSourceArn
+		}
+		queue, table := filepath.Base(s.resources["SpoolQueue"]), s.resources["AuditTable"]
+		if got := sources[s.resources["ReplayFunction"]]; !strings.HasSuffix(got, ":"+queue) {
+			t.Errorf("replay is fed by %q", got)
+		}
+		if got := sources[s.resources["WatchFunction"]]; !strings.Contains(got, ":table/"+table+"/stream/") {
+			t.Errorf("watch is fed by %q", got)
+		}
+	})
+	t.Run("only the new pool may call the trigger", func(t *testing.T) {
+		out, err := awslambda.NewFromConfig(s.config).GetPolicy(t.Context(), &awslambda.GetPolicyInput{
+			FunctionName: aws.String(s.resources["MigrateFunction"]),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var policy struct{ Statement []json.RawMessage }
+		if err := json.Unmarshal([]byte(*out.Policy), &policy); err != nil {
+			t.Fatal(err)
+		}
+		pool := ":userpool/" + sandbox.NewPoolID + `"`
+		if len(policy.Statement) != 1 || !strings.Contains(*out.Policy, `"cognito-idp.amazonaws.com"`) || !strings.Contains(*out.Policy, pool) {
+			t.Errorf("got %s", *out.Policy)
+		}
+	})
+	t.Run("a user moves", func(t *testing.T) { s.move(t, sb) })
+}
+
+// move signs a user in at a new pool whose trigger is the stack's, and asks the stack about it.
+func (s stack) move(t *testing.T, sb *sandbox.Sandbox) {
+	ctx := t.Context()
+	for _, id := range []string{"AuditTable", "ProgressTable"} {
+		table := schema(t, dynamodb.NewFromConfig(s.config), s.resources[id])
+		table.TableName = aws.String(s.resources[id])
+		if _, err := sb.DynamoDBClient().CreateTable(ctx, &table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"migrate", "report", "inspect"} {
+		id := strings.ToUpper(name[:1]) + name[1:] + "Function"
+		function := lambda.Function{
+			Name: s.resources[id], Binary: filepath.Join("..", "build", "host", name, "bootstrap"),
+			Env: []string{
+				"AWS_REGION=" + sandbox.Region,
+				"AWS_ACCESS_KEY_ID=" + sandbox.Credentials.AccessKeyID,
+				"AWS_SECRET_ACCESS_KEY=" + sandbox.Credentials.SecretAccessKey,
+				"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + sb.Old.Endpoint(),
+				"AWS_ENDPOINT_URL_DYNAMODB=" + sb.DynamoDB.Endpoint(),
+				"AWS_ENDPOINT_URL_SQS=" + sb.SQS.Endpoint(),
+			},
+		}
+		for key, value := range s.environment(t, id) {
+			function.Env = append(function.Env, key+"="+value)
+		}
+		if err := sb.Lambda.Deploy(function); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trigger := s.resources["MigrateFunction"]
+	pool, err := cognito.Start(ctx, cognito.Config{
+		PoolID: sandbox.NewPoolID, ClientID: sandbox.NewClientID,
+		UserMigration: &cognito.Trigger{Endpoint: sb.Lambda.Endpoint(), Function: trigger},
+	}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+
+	user := cognito.User{Username: "ada", Password: "Analytical-Engine-1", Attributes: map[string]string{"email": "ada@example.com"}}
+	if err := sb.Old.Put(ctx, user); err != nil {
+		t.Fatal(err)
+	}
+	client := cognitoidentityprovider.NewFromConfig(sandbox.Config(pool.Endpoint()))
+	out, err := client.InitiateAuth(ctx, &cognitoidentityprovider.InitiateAuthInput{
+		AuthFlow: cognitotypes.AuthFlowTypeUserPasswordAuth, ClientId: aws.String(sandbox.NewClientID),
+		AuthParameters: map[string]string{"USERNAME": user.Username, "PASSWORD": user.Password},
+	})
+	if err != nil || out.AuthenticationResult == nil {
+		t.Fatalf("the user did not get in: %v\n%s", err, sb.Lambda.Logs(trigger))
+	}
+	if namespace := `"Namespace":"CognitoUserMigration/` + stackName + `"`; !strings.Contains(sb.Lambda.Logs(trigger), namespace) {
+		t.Errorf("no metrics of %s in %s", namespace, sb.Lambda.Logs(trigger))
+	}
+
+	ask := func(arguments ...string) ([]byte, string, error) {
+		return s.make(t, append(arguments, "STACK="+stackName), "AWS_ENDPOINT_URL_LAMBDA="+sb.Lambda.Endpoint())
+	}
+	answer, stderr, err := ask("report")
+	var p progress.Progress
+	if err := errors.Join(err, json.Unmarshal(answer, &p)); err != nil || p.Users.Migrated != 1 {
+		t.Errorf("make report: %v, got %s%s", err, answer, stderr)
+	}
+	answer, stderr, err = ask("inspect", "VIEW=user", "USERNAME="+user.Username)
+	var h history.History
+	if err := errors.Join(err, json.Unmarshal(answer, &h)); err != nil || len(h.Events) != 1 {
+		t.Errorf("make inspect: %v, got %s%s", err, answer, stderr)
+	}
+	if _, stderr, err = ask("report", `VIEW=the "whole" truth`); err == nil || !strings.Contains(stderr, `view "the \"whole\" truth" is unknown`) {
+		t.Errorf("make report with a view that is not there: %v, said %s", err, stderr)
+	}
+}
+
+// stack is a deployed stack.
+type stack struct {
+	config    aws.Config
+	resources map[string]string // physical ids by logical ids
+}
+
+// deploy starts an AWS of its own for the test and deploys the stack to it.
+func deploy(t *testing.T) stack {
+	t.Helper()
+	expanded := t.TempDir()
+	expand := exec.CommandContext(t.Context(), "python3", "testdata/expand.py", mainTemplate, "../build/host", expanded)
+	expand.Env = append(os.Environ(), "AWS_DEFAULT_REGION="+sandbox.Region)
+	if out, err := expand.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s := stack{config: sandbox.Config(startMoto(t)), resources: map[string]string{}}
+	if out, stderr, err := s.make(t, []string{
+		"deploy", "TEMPLATE=" + filepath.Join(expanded, "template.json"), "STACK=" + stackName,
+		"USER_POOL_ID=" + sandbox.OldPoolID, "APP_CLIENT_ID=" + sandbox.OldClientID, "NEW_USER_POOL_ID=" + sandbox.NewPoolID,
+	}); err != nil {
+		t.Fatalf("make deploy: %v\n%s%s", err, out, stderr)
+	}
+	list := s.command(t, "aws", "cloudformation", "describe-stack-resources", "--stack-name", stackName, "--output", "json")
+	list.Env = append(list.Env, "AWS_DEFAULT_REGION="+sandbox.Region)
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct {
+		StackResources []struct {
+			LogicalID  string `json:"LogicalResourceId"`
+			PhysicalID string `json:"PhysicalResourceId"`
+		}
+	}
+	if err := json.Unmarshal(out, &answer); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range answer.StackResources {
+		s.resources[r.LogicalID] = r.PhysicalID
+	}
+	return s
+}
+
+// environment returns the variables of a function, as the deployment resolved them.
+func (s stack) environment(t *testing.T, logicalID string) map[string]string {
+	t.Helper()
+	out, err := awslambda.NewFromConfig(s.config).GetFunctionConfiguration(t.Context(), &awslambda.GetFunctionConfigurationInput{
+		FunctionName: aws.String(s.resources[logicalID]),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Environment.Variables
+}
+
+// make runs a target as an operator would, but for the binaries: those for this machine are there already.
+func (s stack) make(t *testing.T, arguments []string, env ...string) (stdout []byte, stderr string, err error) {
+	t.Helper()
+	cmd := s.command(t, "make", append([]string{"--silent", "--file", "deploy/deploy.mk", "--old-file", "build"}, arguments...)...)
+	cmd.Env = append(append(cmd.Env, "AWS_DEFAULT_REGION="+sandbox.Region), env...)
+	var text bytes.Buffer
+	cmd.Stderr = &text
+	stdout, err = cmd.Output()
+	return stdout, text.String(), err
+}
+
+// command makes a command that knows no AWS but the stack's.
+func (s stack) command(t *testing.T, name string, arguments ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, arguments...)
+	cmd.Dir = ".."
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return strings.HasPrefix(variable, "AWS_") || strings.HasPrefix(variable, "MAKE")
+	})
+	cmd.Env = append(cmd.Env,
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "NO_PROXY=127.0.0.1,localhost",
+		"AWS_ACCESS_KEY_ID="+sandbox.Credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+sandbox.Credentials.SecretAccessKey,
+		"AWS_ENDPOINT_URL="+*s.config.BaseEndpoint)
+	return cmd
+}
+
+var runningOn = regexp.MustCompile(`Running on http://127\.0\.0\.1:(\d+)`)
+
+// startMoto starts moto on a free port and returns its endpoint.
+func startMoto(t *testing.T) string {
+	t.Helper()
+	output, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "python3", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0")
+	cmd.Stderr = w
+	moto, err := process.Start("moto", cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(moto.Stop)
+	_ = w.Close()
+	_ = output.SetReadDeadline(time.Now().Add(20 * time.Second))
+	var said strings.Builder
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if port := runningOn.FindStringSubmatch(lines.Text()); port != nil {
+			_ = output.SetReadDeadline(time.Time{})
+			go func() { _, _ = io.Copy(io.Discard, output) }()
+			// By this name moto takes the bucket from the URL's path, as in AWS's own URLs.
+			return "http://localhost:" + port[1]
+		}
+	}
+	t.Fatalf("moto did not start:\n%s", said.String())
+	return ""
+}
+
+// schema returns what would make a table anew, but for its name.
+func schema(t *testing.T, client *dynamodb.Client, name string) dynamodb.CreateTableInput {
+	t.Helper()
+	out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	input := dynamodb.CreateTableInput{
+		AttributeDefinitions: out.Table.AttributeDefinitions,
+		KeySchema:            out.Table.KeySchema,
+		BillingMode:          out.Table.BillingModeSummary.BillingMode,
+	}
+	slices.SortFunc(input.AttributeDefinitions, func(a, b types.AttributeDefinition) int {
+		return strings.Compare(*a.AttributeName, *b.AttributeName)
+	})
+	for _, index := range out.Table.GlobalSecondaryIndexes {
+		input.GlobalSecondaryIndexes = append(input.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
+			IndexName: index.IndexName, KeySchema: index.KeySchema, Projection: index.Projection,
+		})
+	}
+	return input
+}

@@ -1,0 +1,366 @@
+// Package deploy_test holds the templates to the code, and deploys them.
+package deploy_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	mainTemplate      = "../template.yaml"
+	dashboardTemplate = "../dashboards/template.yaml"
+)
+
+type template struct {
+	Parameters map[string]struct{ Default any }
+	Resources  map[string]resource
+}
+
+type resource struct {
+	Type                                string
+	DeletionPolicy, UpdateReplacePolicy string
+	Properties                          json.RawMessage
+}
+
+// read reads a template; the short forms of CloudFormation's functions come as the long ones.
+func read(t *testing.T, path string) template {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	var parsed template
+	decode(t, long(t, document.Content[0]), &parsed)
+	return parsed
+}
+
+func long(t *testing.T, n *yaml.Node) any {
+	t.Helper()
+	var value any
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for i := 0; i < len(n.Content); i += 2 {
+			m[n.Content[i].Value] = long(t, n.Content[i+1])
+		}
+		value = m
+	case yaml.SequenceNode:
+		list := []any{}
+		for _, item := range n.Content {
+			list = append(list, long(t, item))
+		}
+		value = list
+	default:
+		value = n.Value
+		if strings.HasPrefix(n.Tag, "!!") {
+			if err := n.Decode(&value); err != nil {
+				t.Fatalf("line %d: %v", n.Line, err)
+			}
+		}
+	}
+	switch {
+	case strings.HasPrefix(n.Tag, "!!"):
+		return value
+	case n.Tag == "!Ref":
+		return map[string]any{"Ref": value}
+	default:
+		return map[string]any{"Fn::" + n.Tag[1:]: value}
+	}
+}
+
+// decode puts a value of plain maps and lists, or of JSON, into a struct.
+func decode(t *testing.T, value, into any) {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+}
+
+// list is a list that may be written as its one element.
+type list[T any] []T
+
+func (l *list[T]) UnmarshalJSON(text []byte) error {
+	if text[0] == '[' {
+		return json.Unmarshal(text, (*[]T)(l))
+	}
+	var one T
+	err := json.Unmarshal(text, &one)
+	*l = list[T]{one}
+	return err
+}
+
+// ref is a value as people would write it: Name, Name.Attribute, or text with such in it.
+type ref string
+
+var split = regexp.MustCompile(`"([^"]*)"`)
+
+func (r *ref) UnmarshalJSON(text []byte) error {
+	var plain string
+	if json.Unmarshal(text, &plain) == nil {
+		*r = ref(plain)
+		return nil
+	}
+	var call map[string]json.RawMessage
+	if err := json.Unmarshal(text, &call); err != nil {
+		return err
+	}
+	for name, argument := range call {
+		first := split.FindStringSubmatch(string(argument))[1]
+		if name == "Ref" || name == "Fn::GetAtt" {
+			first = "${" + first + "}"
+		}
+		*r = ref(first)
+	}
+	return nil
+}
+
+type statement struct {
+	Effect    string
+	Principal any
+	Action    list[string]
+	Resource  list[ref]
+	Condition map[string]map[string]list[ref]
+}
+
+type policy struct{ Statement []statement }
+
+// grant is one action on one resource, as a role may do it.
+type grant struct {
+	role, action string
+	resource     ref
+	condition    map[string]map[string]list[ref]
+}
+
+func grants(t *testing.T) []grant {
+	t.Helper()
+	var all []grant
+	add := func(role string, p policy) {
+		for _, s := range p.Statement {
+			if s.Effect != "Allow" {
+				t.Errorf("%s has a statement of effect %q: allow what is needed, the rest is denied", role, s.Effect)
+			}
+			for _, action := range s.Action {
+				for _, r := range s.Resource {
+					all = append(all, grant{role, action, r, s.Condition})
+				}
+			}
+		}
+	}
+	for name, r := range read(t, mainTemplate).Resources {
+		switch r.Type {
+		case "AWS::IAM::Role":
+			var role struct {
+				Policies          []struct{ PolicyDocument policy }
+				ManagedPolicyArns []any
+			}
+			decode(t, r.Properties, &role)
+			if len(role.ManagedPolicyArns) > 0 {
+				t.Errorf("%s has managed policies: write its rights out", name)
+			}
+			for _, p := range role.Policies {
+				add(name, p.PolicyDocument)
+			}
+		case "AWS::IAM::Policy":
+			var shared struct{ PolicyDocument policy }
+			decode(t, r.Properties, &shared)
+			add(name, shared.PolicyDocument)
+		}
+	}
+	return all
+}
+
+func TestRightsAreNarrow(t *testing.T) {
+	for _, g := range grants(t) {
+		if strings.Contains(g.action, "*") {
+			t.Errorf("%s has %s: name the actions", g.role, g.action)
+		}
+		if g.resource != "*" {
+			continue
+		}
+		namespace := g.condition["StringEquals"]["cloudwatch:namespace"]
+		if g.action != "cloudwatch:PutMetricData" || !slices.Equal(namespace, list[ref]{"CognitoUserMigration/${AWS::StackName}"}) {
+			t.Errorf("%s has %s on *: name the resource", g.role, g.action)
+		}
+	}
+}
+
+func TestWhoMayDoWhat(t *testing.T) {
+	const audit, progress, spool = "${AuditTable.Arn}", "${ProgressTable.Arn}", "${SpoolQueue.Arn}"
+	const oldPool = "arn:${AWS::Partition}:cognito-idp:${OldRegion}:${AWS::AccountId}:userpool/${UserPoolId}"
+	const migrate, report, inspect, maintain, replay = "MigrateRole", "ReportRole", "InspectRole", "MaintainRole", "ReplayRole"
+	all := grants(t)
+	for _, test := range []struct {
+		action   string
+		resource string
+		roles    []string
+	}{
+		{"dynamodb:PutItem", audit, []string{migrate, replay}},
+		{"dynamodb:UpdateItem", audit, nil},
+		{"dynamodb:DeleteItem", audit, nil},
+		{"dynamodb:BatchWriteItem", audit, nil},
+		{"dynamodb:Query", audit, []string{inspect, maintain, replay}},
+		{"dynamodb:GetItem", audit, []string{maintain}},
+		{"dynamodb:Scan", audit, []string{maintain}},
+		{"dynamodb:PutItem", progress, []string{maintain, migrate, replay}},
+		{"dynamodb:UpdateItem", progress, []string{maintain, migrate, replay}},
+		{"dynamodb:DeleteItem", progress, []string{maintain}},
+		{"dynamodb:BatchWriteItem", progress, []string{maintain}},
+		{"dynamodb:GetItem", progress, []string{inspect, maintain, replay}},
+		{"dynamodb:Query", progress, []string{maintain, report}},
+		{"dynamodb:Scan", progress, []string{maintain}},
+		{"sqs:SendMessage", spool, []string{migrate}},
+		{"sqs:ReceiveMessage", spool, []string{replay}},
+		{"cognito-idp:AdminInitiateAuth", oldPool, []string{migrate}},
+		{"cognito-idp:AdminGetUser", oldPool, []string{inspect, migrate}},
+	} {
+		var roles []string
+		for _, g := range all {
+			if g.action == test.action && string(g.resource) == test.resource {
+				roles = append(roles, g.role)
+			}
+		}
+		slices.Sort(roles)
+		if diff := cmp.Diff(test.roles, roles); diff != "" {
+			t.Errorf("%s on %s (-want +got):\n%s", test.action, test.resource, diff)
+		}
+	}
+	for _, g := range all {
+		asksCognito := strings.HasPrefix(g.action, "cognito-idp:")
+		readsEvents := strings.Contains(string(g.resource), "AuditTable")
+		if asksCognito && g.role != migrate && g.role != inspect || readsEvents && g.role == report {
+			t.Errorf("%s has %s on %s", g.role, g.action, g.resource)
+		}
+	}
+}
+
+func TestTheTriggersWriteOnlyInTransactionsAndOnlyTheirItems(t *testing.T) {
+	inTransaction := func(keys ...ref) map[string]map[string]list[ref] {
+		condition := map[string]map[string]list[ref]{
+			"ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": {"TransactWriteItems"}},
+		}
+		if keys != nil {
+			condition["ForAllValues:StringLike"] = map[string]list[ref]{"dynamodb:LeadingKeys": keys}
+		}
+		return condition
+	}
+	want := map[string]map[string]map[string]list[ref]{
+		"dynamodb:PutItem on ${AuditTable.Arn}":       inTransaction(),
+		"dynamodb:PutItem on ${ProgressTable.Arn}":    inTransaction("user#*"),
+		"dynamodb:UpdateItem on ${ProgressTable.Arn}": inTransaction("tally#??"),
+	}
+	for _, role := range []string{"MigrateRole", "ReplayRole"} {
+		got := map[string]map[string]map[string]list[ref]{}
+		for _, g := range grants(t) {
+			if g.role == role && (strings.HasSuffix(g.action, ":PutItem") || strings.HasSuffix(g.action, ":UpdateItem")) {
+				got[g.action+" on "+string(g.resource)] = g.condition
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", role, diff)
+		}
+	}
+}
+
+func TestTheAuditTableDeniesEveryoneChanges(t *testing.T) {
+	var table struct {
+		ResourcePolicy struct{ PolicyDocument policy }
+	}
+	decode(t, read(t, mainTemplate).Resources["AuditTable"].Properties, &table)
+	want := []statement{{
+		Effect: "Deny", Principal: "*", Resource: list[ref]{"*"},
+		Action: list[string]{
+			"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert",
+			"dynamodb:PartiQLUpdate", "dynamodb:UpdateItem",
+		},
+	}}
+	if diff := cmp.Diff(want, table.ResourcePolicy.PolicyDocument.Statement); diff != "" {
+		t.Errorf("resource policy (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatHoldsTheRecordOutlivesTheStack(t *testing.T) {
+	resources := read(t, mainTemplate).Resources
+	for _, name := range []string{"AuditTable", "ProgressTable", "SpoolQueue", "SpoolDeadLetterQueue", "MigrateLogGroup"} {
+		if r := resources[name]; r.DeletionPolicy != "Retain" || r.UpdateReplacePolicy != "Retain" {
+			t.Errorf("%s is not retained", name)
+		}
+	}
+	for _, name := range []string{"AuditTable", "ProgressTable"} {
+		var table struct {
+			DeletionProtectionEnabled        bool
+			PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled bool }
+		}
+		decode(t, resources[name].Properties, &table)
+		if !table.DeletionProtectionEnabled || !table.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled {
+			t.Errorf("%s lacks deletion protection or point-in-time recovery", name)
+		}
+	}
+}
+
+type function struct {
+	CodeURI       string `json:"CodeUri"`
+	Role          ref
+	LoggingConfig struct {
+		LogFormat string
+		LogGroup  ref
+	}
+	Environment struct{ Variables map[string]any }
+}
+
+// functions returns the stack's functions by their folders' names.
+func functions(t *testing.T) map[string]function {
+	t.Helper()
+	all := map[string]function{}
+	for name, r := range read(t, mainTemplate).Resources {
+		if r.Type == "AWS::Serverless::Function" {
+			var f function
+			decode(t, r.Properties, &f)
+			all[strings.ToLower(strings.TrimSuffix(name, "Function"))] = f
+		}
+	}
+	return all
+}
+
+func TestEachFunctionHasItsOwnCodeRoleAndLog(t *testing.T) {
+	folders, err := filepath.Glob("../functions/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, folder := range folders {
+		want = append(want, filepath.Base(folder))
+	}
+	for name, f := range functions(t) {
+		got = append(got, name)
+		title := strings.ToUpper(name[:1]) + name[1:]
+		if f.CodeURI != "build/"+name+"/" || f.Role != ref("${"+title+"Role.Arn}") ||
+			f.LoggingConfig.LogGroup != ref("${"+title+"LogGroup}") || f.LoggingConfig.LogFormat != "Text" {
+			t.Errorf("%s has another's code, role or log, or not the log format of its own lines: %+v", name, f)
+		}
+		for _, g := range grants(t) {
+			if g.role == title+"Role" && strings.HasPrefix(g.action, "logs:") && g.resource != ref("${"+title+"LogGroup.Arn}") {
+				t.Errorf("%s may write another log: %s", name, g.resource)
+			}
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("functions of the code and the template (-code +template):\n%s", diff)
+	}
+}

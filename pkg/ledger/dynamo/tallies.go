@@ -1,0 +1,216 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// Tallies returns all that was counted, in order: closed months, then days. What is read grows with the months, and with the days
+// that are not closed yet.
+func (s *Store) Tallies(ctx context.Context) ([]ledger.Tally, error) {
+	closed, lastDay, err := s.closed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	open, err := s.shardedDays(ctx, lastDay, false)
+	if err != nil {
+		return nil, err
+	}
+	return append(closed, open...), nil
+}
+
+// closed returns the closed months, the closed days after them, and the last day that is closed.
+func (s *Store) closed(ctx context.Context) (tallies []ledger.Tally, lastDay string, err error) {
+	if tallies, err = s.tallies(ctx, closedMonths, "", false); err != nil {
+		return nil, "", err
+	}
+	if n := len(tallies); n > 0 {
+		month, err := time.Parse("2006-01", tallies[n-1].Period)
+		if err != nil {
+			return nil, "", fmt.Errorf("read %s: %w", closedMonths, err)
+		}
+		lastDay = month.AddDate(0, 1, -1).Format(time.DateOnly)
+	}
+	days, err := s.tallies(ctx, closedDays, lastDay, false)
+	if err != nil {
+		return nil, "", err
+	}
+	if n := len(days); n > 0 {
+		lastDay = days[n-1].Period
+	}
+	return append(tallies, days...), lastDay, nil
+}
+
+// tallies reads the tallies of a partition whose period sorts after the given one.
+func (s *Store) tallies(ctx context.Context, pk, after string, consistent bool) ([]ledger.Tally, error) {
+	pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
+		TableName:                 &s.config.ProgressTable,
+		KeyConditionExpression:    aws.String("pk = :pk AND sk > :after"),
+		ExpressionAttributeValues: item{":pk": text(pk), ":after": text(after + "!")}, // a sort key must not be empty
+		ConsistentRead:            &consistent,
+	})
+	var tallies []ledger.Tally
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, wrap(err, "read %s", pk)
+		}
+		for _, it := range page.Items {
+			tally, err := unmarshalTally(it)
+			if err != nil {
+				return nil, err
+			}
+			tallies = append(tallies, tally)
+		}
+	}
+	return tallies, nil
+}
+
+// shardedDays adds the shards of each day after the given one up.
+func (s *Store) shardedDays(ctx context.Context, after string, consistent bool) ([]ledger.Tally, error) {
+	var shards [tallyShards][]ledger.Tally
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range shards {
+		group.Go(func() (err error) {
+			shards[i], err = s.tallies(ctx, tallyShard(i), after, consistent)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	byDay := map[string][]ledger.Tally{}
+	for _, tally := range slices.Concat(shards[:]...) {
+		byDay[tally.Period] = append(byDay[tally.Period], tally)
+	}
+	var days []ledger.Tally
+	for _, day := range slices.Sorted(maps.Keys(byDay)) {
+		days = append(days, sum(day, byDay[day]))
+	}
+	return days, nil
+}
+
+// sum adds tallies up to that of a day.
+func sum(day string, tallies []ledger.Tally) ledger.Tally {
+	counters, recordedAt := migration.Counters{}, time.Time{}
+	for _, tally := range tallies {
+		counters.Add(tally.Counters)
+		if tally.RecordedAt.After(recordedAt) {
+			recordedAt = tally.RecordedAt
+		}
+	}
+	return ledger.DayTally(day, counters, recordedAt)
+}
+
+// closingDelay is how long after its end a day is closed: an event recorded in its last moment has long been written by then.
+const closingDelay = time.Hour
+
+// closedAgain is how many of the days that are closed already are counted once more, in case one was closed too early.
+const closedAgain = 3
+
+// Close puts each day that ended at least an hour ago into one item, and each month whose days are closed into another, so that
+// what Tallies reads does not grow with the days. It returns the periods that it wrote. It may run late, twice or at the same time,
+// and beside writers: it only ever writes what the shards of the day, which stay, add up to.
+func (s *Store) Close(ctx context.Context, now time.Time) ([]string, error) {
+	closed, lastDay, err := s.closed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var from time.Time // the first day to count
+	if lastDay != "" {
+		if from, err = time.Parse(time.DateOnly, lastDay); err != nil {
+			return nil, fmt.Errorf("close after %q: %w", lastDay, err)
+		}
+		from = from.AddDate(0, 0, 1-closedAgain)
+	}
+	before := from.AddDate(0, 0, -1).Format(time.DateOnly)
+	standing, err := s.tallies(ctx, closedDays, before, true)
+	if err != nil {
+		return nil, err
+	}
+	days, err := s.shardedDays(ctx, before, true)
+	if err != nil {
+		return nil, err
+	}
+	if from.IsZero() {
+		if len(days) == 0 {
+			return nil, nil
+		}
+		if from, err = time.Parse(time.DateOnly, days[0].Period); err != nil {
+			return nil, fmt.Errorf("close from %q: %w", days[0].Period, err)
+		}
+	}
+
+	var written []string
+	for day := from; !now.Before(day.AddDate(0, 0, 1).Add(closingDelay)); day = day.AddDate(0, 0, 1) {
+		// A day without events is closed as well: were there gaps, a month could be left out.
+		tally := find(days, day.Format(time.DateOnly))
+		if tally == nil {
+			empty := ledger.DayTally(day.Format(time.DateOnly), migration.Counters{}, time.Time{})
+			tally = &empty
+		}
+		if old := find(standing, tally.Period); old == nil || !maps.Equal(old.Counters, tally.Counters) {
+			if err := s.putTally(ctx, closedDays, *tally); err != nil {
+				return written, err
+			}
+			written = append(written, tally.Period)
+		}
+		if day.AddDate(0, 0, 1).Day() != 1 {
+			continue
+		}
+		month := day.Format("2006-01")
+		changed := slices.ContainsFunc(written, func(day string) bool { return strings.HasPrefix(day, month) })
+		if changed || find(closed, month) == nil {
+			if err := s.closeMonth(ctx, month); err != nil {
+				return written, err
+			}
+			written = append(written, month)
+		}
+	}
+	return written, nil
+}
+
+func find(tallies []ledger.Tally, period string) *ledger.Tally {
+	i := slices.IndexFunc(tallies, func(t ledger.Tally) bool { return t.Period == period })
+	if i < 0 {
+		return nil
+	}
+	return &tallies[i]
+}
+
+// closeMonth adds the month's closed days up.
+func (s *Store) closeMonth(ctx context.Context, month string) error {
+	days, err := s.tallies(ctx, closedDays, month, true)
+	if err != nil {
+		return err
+	}
+	days = slices.DeleteFunc(days, func(t ledger.Tally) bool { return !strings.HasPrefix(t.Period, month) })
+	tally := sum(month, days)
+	tally.Days = map[string]ledger.Totals{}
+	for _, day := range days {
+		if day.Days[day.Period] != (ledger.Totals{}) {
+			tally.Days[day.Period] = day.Days[day.Period]
+		}
+	}
+	return s.putTally(ctx, closedMonths, tally)
+}
+
+func (s *Store) putTally(ctx context.Context, pk string, t ledger.Tally) error {
+	it, err := marshalTally(pk, t)
+	if err != nil {
+		return err
+	}
+	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it})
+	return wrap(err, "close %s", t.Period)
+}

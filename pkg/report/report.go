@@ -1,0 +1,81 @@
+// Package report shows the progress of a migration to people: as a page, as a widget on a CloudWatch dashboard, and as a picture.
+// It is the only package that knows HTML and plotting.
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"time"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+)
+
+//go:embed page.html
+var pageHTML string
+
+var page = template.Must(template.New("report").Funcs(template.FuncMap{
+	"minute":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+	"day":     func(t *time.Time) string { return t.UTC().Format(time.DateOnly) },
+	"percent": percent,
+}).Parse(pageHTML))
+
+// percent rounds down: 100% means all of them.
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "0%"
+	}
+	return fmt.Sprintf("%.4g%%", float64(part*1000/whole)/10)
+}
+
+// Theme is whether what is shown is light or dark.
+type Theme string
+
+// Auto leaves it to the browser.
+const (
+	Auto  Theme = "auto"
+	Light Theme = "light"
+	Dark  Theme = "dark"
+)
+
+// Page returns a whole page. It is static and complete in itself: no script, and nothing to load.
+func Page(p progress.Progress, theme Theme) (string, error) { return render("page", p, theme) }
+
+// Widget returns what a CloudWatch custom widget shows: HTML without a page around it, and without scripts, which CloudWatch would
+// strip. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_about.html
+func Widget(p progress.Progress, theme Theme) (string, error) { return render("view", p, theme) }
+
+// WidgetDescription is what a widget answers to {"describe": true}, in Markdown.
+const WidgetDescription = `### Progress of the Cognito user migration
+Shows how many users have moved, who is blocked by what, and what failed today. It takes no parameters.
+`
+
+func render(name string, p progress.Progress, theme Theme) (string, error) {
+	data := struct {
+		Progress    progress.Progress
+		Theme       Theme
+		Today       ledger.Totals
+		Light, Dark template.HTML
+	}{Progress: p, Theme: theme}
+	for _, day := range p.Days {
+		if day.Day == ledger.Day(p.AsOf) {
+			data.Today = day.Totals
+		}
+	}
+	if len(p.Days) > 0 {
+		for theme, svg := range map[Theme]*template.HTML{Light: &data.Light, Dark: &data.Dark} {
+			picture, err := Picture(p.Days, p.AsOf, theme)
+			if err != nil {
+				return "", err
+			}
+			*svg = template.HTML(picture) //nolint:gosec // drawn here from numbers and dates
+		}
+	}
+	var out bytes.Buffer
+	if err := page.ExecuteTemplate(&out, name, data); err != nil {
+		return "", fmt.Errorf("show the progress: %w", err)
+	}
+	return out.String(), nil
+}

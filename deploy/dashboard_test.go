@@ -207,9 +207,10 @@ func emitted(t *testing.T) []string {
 func TestDashboardAndAlarmsUseMetricsThatTheCodeEmits(t *testing.T) {
 	known := emitted(t)
 	dimensions := map[string][]string{ // of metrics that have any
-		"Attempts":     {"Outcome", "Outcome Reason Trigger"},
-		"Users":        {"Status"},
-		"BlockedUsers": {"Reason"},
+		"Attempts":       {"Outcome", "Outcome Reason Trigger"},
+		"ShadowAttempts": {"Outcome", "Outcome Reason Trigger"},
+		"Users":          {"Status"},
+		"BlockedUsers":   {"Reason"},
 	}
 	values := map[string][]string{
 		"Trigger": text(migration.Triggers), "Outcome": text(migration.Outcomes), "Reason": text(migration.Reasons()),

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,6 +43,8 @@ const (
 type Store struct {
 	client *dynamodb.Client
 	config Config
+
+	generations sync.Map // by day: the generation of its tallies that takes counts, as far as known here
 }
 
 // New returns a store over the two tables. A try of a call takes at most the given time, and the caller's deadline ends the
@@ -61,18 +64,24 @@ func New(cfg aws.Config, config Config, try time.Duration) *Store {
 
 // Commit implements ledger.Store as one transaction of three items.
 func (s *Store) Commit(ctx context.Context, e ledger.Entry) error {
-	input, err := s.transaction(e)
-	if err != nil {
-		return fmt.Errorf("write event %s: %w", e.Event.ID, err)
-	}
+	day := ledger.Day(e.Event.RecordedAt)
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		_, err := s.client.TransactWriteItems(ctx, input)
+		generation, _ := s.generations.LoadOrStore(day, 0)
+		input, err := s.transaction(e, generation.(int))
+		if err != nil {
+			return fmt.Errorf("write event %s: %w", e.Event.ID, err)
+		}
+		_, err = s.client.TransactWriteItems(ctx, input)
 		var canceled *types.TransactionCanceledException
 		if !errors.As(err, &canceled) {
 			return wrap(err, "write event %s", e.Event.ID)
 		}
 		if err := refusal(canceled.CancellationReasons); err != nil {
 			return err
+		}
+		if failed(canceled.CancellationReasons, tallyItem) {
+			s.generations.CompareAndSwap(day, generation, generation.(int)+1)
+			continue
 		}
 		if !transient(canceled.CancellationReasons) {
 			return wrap(err, "write event %s", e.Event.ID)
@@ -93,8 +102,8 @@ const (
 	tallyItem
 )
 
-func (s *Store) transaction(e ledger.Entry) (*dynamodb.TransactWriteItemsInput, error) {
-	event, err := marshalEvent(e.Event)
+func (s *Store) transaction(e ledger.Entry, generation int) (*dynamodb.TransactWriteItemsInput, error) {
+	event, err := marshalEvent(e.Event, generation)
 	if err != nil {
 		return nil, err
 	}
@@ -119,11 +128,11 @@ func (s *Store) transaction(e ledger.Entry) (*dynamodb.TransactWriteItemsInput, 
 		ConditionExpression: aws.String("attribute_not_exists(pk)"),
 	}
 	items[recordItem].Put = putRecord
-	items[tallyItem].Update = s.count(e)
+	items[tallyItem].Update = s.count(e, generation)
 	return &dynamodb.TransactWriteItemsInput{TransactItems: items}, nil
 }
 
-func (s *Store) count(e ledger.Entry) *types.Update {
+func (s *Store) count(e ledger.Entry, generation int) *types.Update {
 	names := map[string]string{}
 	values := item{":recorded_at": text(e.Event.RecordedAt.Format(time.RFC3339Nano))}
 	var adds []string
@@ -134,26 +143,29 @@ func (s *Store) count(e ledger.Entry) *types.Update {
 	}
 	return &types.Update{
 		TableName:                 &s.config.ProgressTable,
-		Key:                       key(tallyShard(shard(e.Event.Sub, tallyShards)), ledger.Day(e.Event.RecordedAt)),
+		Key:                       key(tallyShard(shard(e.Event.Sub, tallyShards)), tallySort(ledger.Day(e.Event.RecordedAt), generation)),
+		ConditionExpression:       aws.String("attribute_not_exists(sealed)"),
 		UpdateExpression:          aws.String("SET recorded_at = :recorded_at ADD " + strings.Join(adds, ", ")),
 		ExpressionAttributeNames:  names,
 		ExpressionAttributeValues: values,
 	}
 }
 
-// refusal tells which of the entry's conditions did not hold; nil if none failed.
+// failed tells whether an item's condition did not hold.
+func failed(reasons []types.CancellationReason, i int) bool {
+	return i < len(reasons) && aws.ToString(reasons[i].Code) == "ConditionalCheckFailed"
+}
+
+// refusal tells which of the entry's conditions did not hold; nil if none of them failed.
 func refusal(reasons []types.CancellationReason) error {
-	failed := func(i int) bool {
-		return i < len(reasons) && aws.ToString(reasons[i].Code) == "ConditionalCheckFailed"
-	}
 	switch {
-	case failed(recordItem):
+	case failed(reasons, recordItem):
 		standing, err := unmarshalRecord(reasons[recordItem].Item)
 		if err != nil {
 			return err
 		}
 		return &ledger.ConflictError{Standing: standing}
-	case failed(eventItem):
+	case failed(reasons, eventItem):
 		return ledger.ErrBehind
 	default:
 		return nil

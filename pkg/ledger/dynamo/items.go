@@ -3,6 +3,7 @@ package dynamo
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -24,6 +25,15 @@ const (
 
 func tallyShard(shard int) string { return fmt.Sprintf("tally#%02d", shard) }
 
+// tallySort is the sort key of a shard's tally for a day. A tally that is sealed takes no more counts, and the day goes on in the
+// next generation: so a rebuild can count again what is in it, exactly, while others write.
+func tallySort(day string, generation int) string {
+	if generation == 0 {
+		return day
+	}
+	return fmt.Sprintf("%s#%d", day, generation)
+}
+
 func attentionKey(standing string, shard int) string { return fmt.Sprintf("%s#%d", standing, shard) }
 
 func key(pk, sk string) item { return item{"pk": text(pk), "sk": text(sk)} }
@@ -39,7 +49,7 @@ func unmarshal(it item, out any) error {
 	return attributevalue.UnmarshalMapWithOptions(it, out, func(o *attributevalue.DecoderOptions) { o.TagKey = "json" })
 }
 
-func marshalEvent(e migration.Event) (item, error) {
+func marshalEvent(e migration.Event, generation int) (item, error) {
 	it, err := attributevalue.MarshalMapWithOptions(e, jsonTags)
 	if err != nil {
 		return nil, err
@@ -48,6 +58,8 @@ func marshalEvent(e migration.Event) (item, error) {
 	// For the index by_day: a period's events in the order of their recording, without a scan.
 	it["day_shard"] = text(fmt.Sprintf("%s#%d", ledger.Day(e.RecordedAt), shard(e.Sub, dayShards)))
 	it["day_sort"] = text(e.RecordedAt.Format("15:04:05.000") + "#" + e.ID)
+	// The tally that counts the event, for a rebuild.
+	it["tally"] = text(tallySort(ledger.Day(e.RecordedAt), generation))
 	return it, nil
 }
 
@@ -120,7 +132,8 @@ func unmarshalTally(it item) (ledger.Tally, error) {
 	if err := unmarshal(it, &rest); err != nil {
 		return wrong(err)
 	}
-	t := ledger.DayTally(attribute(it, "sk"), counters, rest.RecordedAt)
+	period, _, _ := strings.Cut(attribute(it, "sk"), "#") // without its generation
+	t := ledger.DayTally(period, counters, rest.RecordedAt)
 	if rest.Days != nil {
 		t.Days = rest.Days
 	}

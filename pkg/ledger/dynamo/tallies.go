@@ -30,9 +30,13 @@ func (s *Store) Tallies(ctx context.Context) ([]ledger.Tally, error) {
 	return append(closed, open...), nil
 }
 
+// beginning sorts before every day.
+const beginning = "0000-00-00"
+
 // closed returns the closed months, the closed days after them, and the last day that is closed.
 func (s *Store) closed(ctx context.Context) (tallies []ledger.Tally, lastDay string, err error) {
-	if tallies, err = s.tallies(ctx, closedMonths, "", false); err != nil {
+	lastDay = beginning
+	if tallies, err = s.tallies(ctx, closedMonths, lastDay, false); err != nil {
 		return nil, "", err
 	}
 	if n := len(tallies); n > 0 {
@@ -52,12 +56,12 @@ func (s *Store) closed(ctx context.Context) (tallies []ledger.Tally, lastDay str
 	return append(tallies, days...), lastDay, nil
 }
 
-// tallies reads the tallies of a partition whose period sorts after the given one.
+// tallies reads the tallies of a partition whose period is later than the given day or month, in all generations.
 func (s *Store) tallies(ctx context.Context, pk, after string, consistent bool) ([]ledger.Tally, error) {
 	pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
 		TableName:                 &s.config.ProgressTable,
 		KeyConditionExpression:    aws.String("pk = :pk AND sk > :after"),
-		ExpressionAttributeValues: item{":pk": text(pk), ":after": text(after + "!")}, // a sort key must not be empty
+		ExpressionAttributeValues: item{":pk": text(pk), ":after": text(after + "~")},
 		ConsistentRead:            &consistent,
 	})
 	var tallies []ledger.Tally
@@ -128,13 +132,14 @@ func (s *Store) Close(ctx context.Context, now time.Time) ([]string, error) {
 		return nil, err
 	}
 	var from time.Time // the first day to count
-	if lastDay != "" {
+	before := beginning
+	if lastDay != beginning {
 		if from, err = time.Parse(time.DateOnly, lastDay); err != nil {
 			return nil, fmt.Errorf("close after %q: %w", lastDay, err)
 		}
 		from = from.AddDate(0, 0, 1-closedAgain)
+		before = from.AddDate(0, 0, -1).Format(time.DateOnly)
 	}
-	before := from.AddDate(0, 0, -1).Format(time.DateOnly)
 	standing, err := s.tallies(ctx, closedDays, before, true)
 	if err != nil {
 		return nil, err
@@ -191,7 +196,11 @@ func find(tallies []ledger.Tally, period string) *ledger.Tally {
 
 // closeMonth adds the month's closed days up.
 func (s *Store) closeMonth(ctx context.Context, month string) error {
-	days, err := s.tallies(ctx, closedDays, month, true)
+	before, err := time.Parse("2006-01", month)
+	if err != nil {
+		return fmt.Errorf("close %q: %w", month, err)
+	}
+	days, err := s.tallies(ctx, closedDays, before.AddDate(0, 0, -1).Format(time.DateOnly), true)
 	if err != nil {
 		return err
 	}

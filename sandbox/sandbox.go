@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cloudwatch"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 	dynamodblocal "github.com/cognito-user-migration/cognito-user-migration/sandbox/dynamodb"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
@@ -45,6 +46,8 @@ type Sandbox struct {
 	DynamoDB *dynamodblocal.Server
 	Lambda   *lambda.Server
 	SQS      *sqs.Server
+
+	CloudWatch *cloudwatch.Server
 
 	// Faults before what the functions call: the old pool, DynamoDB and SQS. Clients of the sandbox go past them.
 	OldFaults, DynamoDBFaults, SQSFaults *fault.Proxy
@@ -75,6 +78,11 @@ func Start(ctx context.Context, seed uint64, log io.Writer) (_ *Sandbox, err err
 		return nil, err
 	}
 	s.closers = append(s.closers, s.SQS.Close)
+
+	if s.CloudWatch, err = cloudwatch.Start(); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.CloudWatch.Close)
 
 	var group errgroup.Group
 	group.Go(func() (err error) {
@@ -187,6 +195,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": s.OldFaults.Endpoint(),
 		"AWS_ENDPOINT_URL_DYNAMODB":                  s.DynamoDBFaults.Endpoint(),
 		"AWS_ENDPOINT_URL_SQS":                       s.SQSFaults.Endpoint(),
+		"AWS_ENDPOINT_URL_CLOUDWATCH":                s.CloudWatch.Endpoint(),
 
 		"USER_POOL_ID":     OldPoolID,
 		"APP_CLIENT_ID":    OldClientID,
@@ -196,6 +205,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"SPOOL_QUEUE_URL":  stack.Spool.URL(),
 
 		"DEAD_LETTER_QUEUE_URL": stack.DeadLetters.URL(),
+		"METRICS_NAMESPACE":     stack.Namespace(),
 	}
 	maps.Copy(stack.env, env)
 	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain"} {
@@ -220,6 +230,9 @@ func (st *Stack) Environ() []string {
 	}
 	return environ
 }
+
+// Namespace is the CloudWatch namespace of the stack's metrics.
+func (st *Stack) Namespace() string { return "CognitoUserMigration/" + st.Name }
 
 // Attach makes the stack's migrate function the trigger of the new pool, in place of any other stack's.
 func (st *Stack) Attach() error { return st.deploy(triggerFunction, "migrate") }

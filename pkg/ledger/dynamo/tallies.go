@@ -131,14 +131,11 @@ func (s *Store) Close(ctx context.Context, now time.Time) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var from time.Time // the first day to count
 	before := beginning
 	if lastDay != beginning {
-		if from, err = time.Parse(time.DateOnly, lastDay); err != nil {
-			return nil, fmt.Errorf("close after %q: %w", lastDay, err)
+		if before, err = addDays(lastDay, -closedAgain); err != nil {
+			return nil, err
 		}
-		from = from.AddDate(0, 0, 1-closedAgain)
-		before = from.AddDate(0, 0, -1).Format(time.DateOnly)
 	}
 	standing, err := s.tallies(ctx, closedDays, before, true)
 	if err != nil {
@@ -148,13 +145,18 @@ func (s *Store) Close(ctx context.Context, now time.Time) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if from.IsZero() {
-		if len(days) == 0 {
-			return nil, nil
+	first := lastDay
+	for _, t := range slices.Concat(standing, days) {
+		if first == beginning || t.Period < first {
+			first = t.Period
 		}
-		if from, err = time.Parse(time.DateOnly, days[0].Period); err != nil {
-			return nil, fmt.Errorf("close from %q: %w", days[0].Period, err)
-		}
+	}
+	if first == beginning {
+		return nil, nil // there has never been an event
+	}
+	from, err := time.Parse(time.DateOnly, first)
+	if err != nil {
+		return nil, fmt.Errorf("close from %q: %w", first, err)
 	}
 
 	var written []string
@@ -196,11 +198,11 @@ func find(tallies []ledger.Tally, period string) *ledger.Tally {
 
 // closeMonth adds the month's closed days up.
 func (s *Store) closeMonth(ctx context.Context, month string) error {
-	before, err := time.Parse("2006-01", month)
+	before, err := addDays(month+"-01", -1)
 	if err != nil {
-		return fmt.Errorf("close %q: %w", month, err)
+		return err
 	}
-	days, err := s.tallies(ctx, closedDays, before.AddDate(0, 0, -1).Format(time.DateOnly), true)
+	days, err := s.tallies(ctx, closedDays, before, true)
 	if err != nil {
 		return err
 	}
@@ -222,4 +224,12 @@ func (s *Store) putTally(ctx context.Context, pk string, t ledger.Tally) error {
 	}
 	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it})
 	return wrap(err, "close %s", t.Period)
+}
+
+func addDays(day string, n int) (string, error) {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return "", fmt.Errorf("%q is no day: %w", day, err)
+	}
+	return t.AddDate(0, 0, n).Format(time.DateOnly), nil
 }

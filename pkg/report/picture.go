@@ -89,7 +89,7 @@ func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
 		}
 		under = bars
 		below.Add(bars)
-		below.Legend.Add(kind.name, bars)
+		below.Legend.Add(kind.name+"  ", bars) // fonts differ in width
 	}
 
 	canvas := vgsvg.New(pictureWidth, pictureHeight)
@@ -120,7 +120,7 @@ func newPlot(title string, colors palette, first time.Time, days int) *plot.Plot
 		axis.Color, axis.Tick.Color, axis.Tick.Label.Color = colors.line, colors.line, colors.text
 		axis.Tick.Label.Font = sans(11)
 	}
-	p.Legend.Top, p.Legend.Left, p.Legend.TextStyle.Color = true, true, colors.text
+	p.Legend.Top, p.Legend.TextStyle.Color, p.Legend.Padding = true, colors.text, vg.Points(3)
 	p.Legend.TextStyle.Font = sans(11)
 	grid := plotter.NewGrid()
 	grid.Vertical.Width = 0

@@ -9,6 +9,9 @@ import (
 	"html/template"
 	"time"
 
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 )
@@ -20,6 +23,7 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"minute":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 	"day":     func(t *time.Time) string { return t.UTC().Format(time.DateOnly) },
 	"percent": percent,
+	"count":   func(n int) string { return message.NewPrinter(language.English).Sprint(n) },
 }).Parse(pageHTML))
 
 // percent rounds down: 100% means all of them.

@@ -24,6 +24,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/process"
 )
 
 type config struct {
@@ -86,6 +87,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if err := showProgress(ctx, sb, stack, len(users)); err != nil {
+		return err
+	}
+	if err := writePage(ctx, stack); err != nil {
 		return err
 	}
 	if cfg.Keep {
@@ -199,6 +203,28 @@ func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 		return errDiffers
 	}
 	fmt.Printf("%d of the %d users who came have moved. Every figure is what the demo did.\n", p.Users.Migrated, p.Users.Seen())
+	return nil
+}
+
+// writePage keeps the report's page.
+func writePage(ctx context.Context, stack *sandbox.Stack) error {
+	answer, err := stack.Invoke(ctx, "report", []byte(`{"view":"html"}`))
+	if err != nil {
+		return err
+	}
+	var page string
+	if err := json.Unmarshal(answer, &page); err != nil {
+		return err
+	}
+	root, err := process.Root()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(root, "build", "report.html")
+	if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
+		return err
+	}
+	fmt.Println("The same as a page: file://" + path)
 	return nil
 }
 

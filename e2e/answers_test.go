@@ -93,6 +93,12 @@ func answerTable() []answerRow {
 		{name: "an answer to the password that is none", trigger: in, rules: []fault.Rule{answers("AdminInitiateAuth", nil)}, reason: migration.Internal, answer: unavailable, exception: "EmptyAnswer"},
 		{name: "a user without a sub", trigger: in, rules: []fault.Rule{answers("AdminGetUser", map[string]any{"Username": "ada", "Enabled": true, "UserStatus": "CONFIRMED"})}, reason: migration.Internal, answer: unavailable, noEvent: true, exception: "NoSub"},
 	}
+	secret := throws("AdminInitiateAuth", "NotAuthorizedException")
+	secret.Exception.Message = "Unable to verify secret hash for client 1old2client3of4the5pool678"
+	rows = append(rows,
+		answerRow{name: "the app client has a secret", trigger: in, rules: []fault.Rule{secret}, reason: migration.Misconfigured, answer: unavailable, exception: "NotAuthorizedException"},
+		answerRow{name: "an emulator's word for a wrong password", trigger: in, rules: []fault.Rule{throws("AdminInitiateAuth", "InvalidPasswordException")}, reason: migration.WrongPassword, answer: untouched},
+	)
 	for _, name := range []string{"SMS_MFA", "EMAIL_OTP", "SOFTWARE_TOKEN_MFA"} {
 		rows = append(rows, answerRow{name: name, trigger: in, user: withFactors(name), reason: migration.ChallengeRequired, challenge: name, answer: reset})
 	}

@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +45,7 @@ func goList(t *testing.T, patterns ...string) []goPackage {
 var layers = map[string][]string{
 	"pkg/migration":         {},
 	"pkg/config":            {},
+	"pkg/function":          {},
 	"pkg/emf":               {},
 	"pkg/oldpool":           {"pkg/migration"},
 	"pkg/ledger":            {"pkg/migration"},
@@ -49,6 +53,7 @@ var layers = map[string][]string{
 	"pkg/ledger/dynamo":     {"pkg/ledger", "pkg/migration"},
 	"pkg/ledger/spool":      {"pkg/migration"},
 	"pkg/ledger/ledgertest": {"pkg/ledger", "pkg/migration"},
+	"pkg/preflight":         {},
 	"pkg/progress":          {"pkg/ledger", "pkg/migration"},
 	"pkg/gauges":            {"pkg/progress"},
 	"pkg/history":           {"pkg/migration"},
@@ -84,6 +89,19 @@ func TestImportsRunOneWay(t *testing.T) {
 // The pure heart knows no clock, no I/O and no AWS.
 func TestHeartIsPure(t *testing.T) {
 	t.Parallel()
+	sources, err := filepath.Glob("../pkg/migration/*.go")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no sources: %v", err)
+	}
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if clock := regexp.MustCompile(`time\.(Now|Since|Until|After|Tick|Sleep|NewTimer)\b`).Find(text); clock != nil {
+			t.Errorf("%s reads the clock: %s", source, clock)
+		}
+	}
 	for _, imported := range goList(t, module+"pkg/migration")[0].Imports {
 		if strings.Contains(imported, ".") || slices.Contains([]string{"os", "net", "net/http", "io", "context", "math/rand"}, imported) {
 			t.Errorf("pkg/migration imports %s", imported)
@@ -95,7 +113,7 @@ func TestHeartIsPure(t *testing.T) {
 func TestTriggerLinksNoReports(t *testing.T) {
 	t.Parallel()
 	for _, dependency := range goList(t, module+"functions/migrate")[0].Deps {
-		for _, unwanted := range []string{"service/cloudwatch", "gonum.org", "html/template", "net/rpc", module + "pkg/report", module + "pkg/progress"} {
+		for _, unwanted := range []string{"service/cloudwatch", "gonum.org", "html/template", "net/rpc", module + "pkg/report", module + "pkg/progress", module + "pkg/gauges", module + "pkg/history", module + "pkg/replay", module + "pkg/preflight"} {
 			if strings.Contains(dependency, unwanted) {
 				t.Errorf("functions/migrate links %s", dependency)
 			}

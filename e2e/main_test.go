@@ -236,14 +236,6 @@ func signIn(ctx context.Context, username, password string) error {
 	return err
 }
 
-// forgotPassword asks the new pool for a new password.
-func forgotPassword(ctx context.Context, username string) error {
-	_, err := local.NewPoolClient().ForgotPassword(ctx, &cognitoidp.ForgotPasswordInput{
-		ClientId: aws.String(sandbox.NewClientID), Username: &username,
-	})
-	return err
-}
-
 // arrived returns the users of the new pool whose username starts with prefix.
 func arrived(t *testing.T, prefix string) []cognito.User {
 	t.Helper()

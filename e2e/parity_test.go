@@ -57,6 +57,24 @@ func TestAnswersOfTheSample(t *testing.T) {
 	}
 }
 
+// Older events lack enableSMSMFA, other emulators' request.userAttributes: what was not there is not added, and what is new to us
+// comes back.
+func TestOtherFormsOfEvents(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, map[string]string{"NEW_USER_POOL_ID": ""})
+	u := newUser(t, nil)
+	sent := map[string]any{
+		"triggerSource": "UserMigration_Authentication", "userName": u.Username,
+		"request":  map[string]any{"password": wrong, "somethingNew": 1.0},
+		"response": map[string]any{"desiredDeliveryMediums": []any{}, "somethingNew": nil},
+	}
+	got, failure := invoke(t, stack, sent)
+	sent["request"] = map[string]any{"somethingNew": 1.0}
+	if diff := cmp.Diff(sent, got); diff != "" || failure != "" {
+		t.Errorf("error %q, answer (-sent +got):\n%s", failure, diff)
+	}
+}
+
 // Whoever signs in by an alias keeps the old username; everything else arrives as it was.
 func TestUserArrivesWhole(t *testing.T) {
 	attach(t, deploy(t, nil))

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -184,7 +185,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		DeadLetters: s.SQS.CreateQueue(name+"-dead-letters", sqs.Config{}),
 		sandbox:     s,
 	}
-	stack.Spool = s.SQS.CreateQueue(name+"-spool", sqs.Config{DeadLetter: stack.DeadLetters, MaxReceives: 5})
+	stack.Spool = s.SQS.CreateQueue(name+"-spool", sqs.Config{DeadLetter: stack.DeadLetters, MaxReceives: 100})
 	if err := createTables(ctx, s.DynamoDBClient(), stack.Tables); err != nil {
 		return nil, fmt.Errorf("deploy %s: %w", name, err)
 	}
@@ -217,8 +218,12 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 }
 
 func (st *Stack) deploy(name, function string) error {
+	timeout := time.Minute
+	if function == "migrate" {
+		timeout = 5 * time.Second // what Cognito waits
+	}
 	return st.sandbox.Lambda.Deploy(lambda.Function{
-		Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: st.Environ(), Concurrency: 100,
+		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: st.Environ(), Concurrency: 100,
 	})
 }
 
@@ -236,12 +241,6 @@ func (st *Stack) Namespace() string { return "CognitoUserMigration/" + st.Name }
 
 // Attach makes the stack's migrate function the trigger of the new pool, in place of any other stack's.
 func (st *Stack) Attach() error { return st.deploy(triggerFunction, "migrate") }
-
-// TriggerLogs returns what the new pool's trigger has written to its log since it was attached.
-func (s *Sandbox) TriggerLogs() string { return s.Lambda.Logs(triggerFunction) }
-
-// TriggerStats returns what has happened to the new pool's trigger since it was attached.
-func (s *Sandbox) TriggerStats() lambda.Stats { return s.Lambda.Stats(triggerFunction) }
 
 // Logs returns what a function of the stack has written to its log, when called by its own name.
 func (st *Stack) Logs(function string) string {

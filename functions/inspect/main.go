@@ -1,4 +1,4 @@
-// Inspect answers questions about single users, for support.
+// Inspect answers questions about single users, for support, and says whether the pools are set up for the migration.
 package main
 
 import (
@@ -6,27 +6,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/oldpool"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/preflight"
 )
 
-func main() {
-	handler, err := run(context.Background(), os.Environ())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	lambda.Start(handler)
-}
+func main() { function.Main(run) }
 
-const usage = `allowed is {"view":"user","sub":"…"} or {"view":"user","username":"…"}`
+const usage = `allowed is {"view":"user","sub":"…"}, {"view":"user","username":"…"} or {"view":"preflight"}`
 
 type request struct {
 	View     string `json:"view"`
@@ -36,8 +28,9 @@ type request struct {
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
 	var cfg struct {
-		OldPool oldpool.Config
-		Tables  dynamo.Config
+		OldPool   oldpool.Config
+		Tables    dynamo.Config
+		Preflight preflight.Config
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
@@ -55,6 +48,8 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 			return nil, errors.New("the request is not understood: " + usage)
 		}
 		switch {
+		case req.View == "preflight":
+			return checkSetUp(ctx, aws, cfg.OldPool, cfg.Preflight)
 		case req.View != "user":
 			return nil, fmt.Errorf("view %q is unknown: %s", req.View, usage)
 		case (req.Sub == "") == (req.Username == ""):
@@ -66,15 +61,10 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 			}
 			req.Sub = answer.Account.Sub
 		}
-		// The record before the stream: an event in between shows in the stream, and the record is never ahead of it.
-		record, err := store.Record(ctx, req.Sub)
-		if err != nil {
-			return nil, err
-		}
 		stream, err := store.Stream(ctx, req.Sub)
 		if err != nil {
 			return nil, err
 		}
-		return history.Tell(req.Sub, record, stream[:min(record.Version, len(stream))]), nil
+		return history.Tell(req.Sub, stream), nil
 	}, nil
 }

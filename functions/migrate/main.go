@@ -3,9 +3,7 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"log"
+	"errors"
 	"log/slog"
 	"os"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
@@ -21,16 +20,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/trigger"
 )
 
-func main() {
-	handler, err := run(context.Background(), os.Environ())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	// The runtime client logs each error that goes to Cognito; the attempt's one line says that and more.
-	log.SetOutput(io.Discard)
-	lambda.Start(handler)
-}
+func main() { function.Main(run) }
 
 func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	var cfg struct {
@@ -42,6 +32,9 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
+	}
+	if cfg.Trigger.NewUserPoolID == cfg.OldPool.UserPoolID {
+		return nil, errors.New("NEW_USER_POOL_ID and USER_POOL_ID are the same: allowed are two pools that are not the same")
 	}
 	aws, err := config.AWS(ctx)
 	if err != nil {

@@ -38,7 +38,11 @@ func TestConfiguration(t *testing.T) {
 		{"REPEAT_WINDOW=48h", []string{"REPEAT_WINDOW", "0s to 24h"}},
 		{"BUDGET=6s", []string{"BUDGET", "4.5s"}},
 		{"BUDGET=3s", []string{"BUDGET", "3.9s"}},
-		{"LEDGER_BUDGET=0s", []string{"LEDGER_BUDGET", "longer than 0s"}},
+		{"LEDGER_BUDGET=0s", []string{"LEDGER_BUDGET", "at least 100ms"}},
+		{"NEW_USER_POOL_ID=my pool", []string{"NEW_USER_POOL_ID", "eu-west-1_"}},
+		{"NEW_USER_POOL_ID=eu-west-1_aB3dE5gH7", []string{"NEW_USER_POOL_ID", "USER_POOL_ID", "not the same"}},
+		{"PROGRESS_TABLE=audit", []string{"PROGRESS_TABLE", "AUDIT_TABLE", "not the same"}},
+		{"SPOOL_QUEUE_URL=nowhere", []string{"SPOOL_QUEUE_URL", "https://sqs."}},
 		{"OLD_POOL_BUDGET=soon", []string{"OLD_POOL_BUDGET", "duration"}},
 	}
 	for _, tt := range tests {

@@ -10,25 +10,19 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/gauges"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/report"
 )
 
-func main() {
-	handler, err := run(context.Background(), os.Environ())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	lambda.Start(handler)
-}
+func main() { function.Main(run) }
 
 const usage = `allowed is {"view":"progress"}, {"view":"html"} or {"view":"gauges"}`
 
@@ -69,7 +63,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		deadDepth, deadErr := dead.Depth(ctx)
 		if err := errors.Join(err, deadErr); err != nil {
 			// The figures count all the same; that the queues could not be asked shows in them.
-			log.LogAttrs(ctx, slog.LevelError, "the spool could not be asked", slog.String("fault", err.Error()))
+			log.LogAttrs(ctx, slog.LevelError, "the spool could not be asked", slog.String("fault", ledger.Fault(err)))
 			return p, nil
 		}
 		p.Spool = &progress.Spool{Waiting: depth, DeadLetters: deadDepth}

@@ -17,8 +17,9 @@ type History struct {
 	Events  []migration.Event `json:"events"`
 }
 
-// Tell puts a user's record and stream into words.
-func Tell(sub string, record migration.Record, stream []migration.Event) History {
+// Tell puts a user's stream into words. The record is folded from it: the one that is stored may be out of reach, or wrong.
+func Tell(sub string, stream []migration.Event) History {
+	record := migration.Fold(stream)
 	if record.Version == 0 {
 		return History{
 			Sub: sub, Events: []migration.Event{},
@@ -54,11 +55,17 @@ func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // Advice says what a reason means, and what to tell the user.
 func Advice(r migration.Reason, challenge string) string {
-	if r == migration.ChallengeRequired {
-		return fmt.Sprintf("the password was checked, but the old pool answered with the challenge %s. "+
-			"Tell the user to choose \"forgot password\": that migrates without the challenge.", challenge)
+	switch {
+	case r != migration.ChallengeRequired:
+		return advice[r]
+	case migration.ProvesPassword(challenge):
+		return fmt.Sprintf("the password was right, but the old pool answered with the challenge %s. Tell the user to choose "+
+			"\"forgot password\": that migrates without the challenge, unless FORGOT_PASSWORD refuses it or the user has no "+
+			"verified address.", challenge)
+	default:
+		return fmt.Sprintf("the old pool answered with the challenge %s, which this migration cannot meet. If the user knows of "+
+			"no second step at the old pool, a trigger of that pool asks for it; \"forgot password\" may migrate the user.", challenge)
 	}
-	return advice[r]
 }
 
 var advice = map[migration.Reason]string{

@@ -183,16 +183,6 @@ func (l *Ledger) commit(
 	return Appended{Event: e, Record: record, Reoffered: record.Reoffered > standing.Reoffered}, nil
 }
 
-// Record returns the user's record; the zero Record if nothing is known of the user.
-func (l *Ledger) Record(ctx context.Context, sub string) (migration.Record, error) {
-	return l.store.Record(ctx, sub)
-}
-
-// Stream returns the user's events in order.
-func (l *Ledger) Stream(ctx context.Context, sub string) ([]migration.Event, error) {
-	return l.store.Stream(ctx, sub)
-}
-
 // Fault says in a log what an error of the ledger was. The errors of the layers below may quote more than a log should hold.
 func Fault(err error) string {
 	var api interface{ ErrorCode() string }
@@ -204,6 +194,6 @@ func Fault(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the ledger did not answer in time"
 	default:
-		return "the ledger could not be reached"
+		return "the ledger could not be reached, or not be read"
 	}
 }

@@ -140,8 +140,11 @@ func (p Policy) Decide(t Trigger, name string, a Answer, r Record) Decision {
 		return refuse(a.AccountReason)
 	}
 	d := p.decide(t, name, a)
-	if d.Outcome == Migrated && r.Status == Confirmed && p.Remigrate != RemigrateAllowed {
-		return refuse(RemovedAfterConfirmation)
+	if r.Status == Confirmed && p.Remigrate != RemigrateAllowed {
+		if d.Outcome == Migrated {
+			return refuse(RemovedAfterConfirmation)
+		}
+		d.OfferReset = false
 	}
 	return d
 }
@@ -179,14 +182,20 @@ var provesPassword = []string{
 	"SMS_MFA", "EMAIL_OTP", "SOFTWARE_TOKEN_MFA", "SELECT_MFA_TYPE", "MFA_SETUP", "NEW_PASSWORD_REQUIRED",
 }
 
+// ProvesPassword tells whether the old pool sends a challenge only after the right password.
+func ProvesPassword(challenge string) bool { return slices.Contains(provesPassword, challenge) }
+
 func (p Policy) signIn(name string, a Answer) Decision {
 	auth := a.Authentication
 	switch {
 	case auth.Challenge != "":
+		account := *a.Account
+		if auth.Challenge != "NEW_PASSWORD_REQUIRED" {
+			account.Factors = append(slices.Clone(account.Factors), auth.Challenge) // a factor that AdminGetUser need not know
+		}
 		d := refuse(ChallengeRequired)
 		d.Challenge = auth.Challenge
-		d.OfferReset = slices.Contains(provesPassword, auth.Challenge) &&
-			p.forgotPassword(name, *a.Account).Outcome == Migrated
+		d.OfferReset = ProvesPassword(auth.Challenge) && p.forgotPassword(name, account).Outcome == Migrated
 		return d
 	case auth.Accepted && auth.Reason == "":
 		return p.grant(name, *a.Account)
@@ -234,9 +243,9 @@ func (p Policy) grant(name string, account Account) Decision {
 			attributes[a.flag()] = "true"
 		}
 	}
-	// Whoever typed an alias keeps the old username. A username that equals the sub is one that Cognito made up, for a pool
-	// whose users sign in by email or phone number only: there the new pool makes up its own.
-	if !strings.EqualFold(name, account.Username) && account.Username != account.Sub {
+	// Whoever typed an alias, or the username in another case, keeps the old username. A username that equals the sub is one that
+	// Cognito made up, for a pool whose users sign in by email or phone number only: there the new pool makes up its own.
+	if name != account.Username && account.Username != account.Sub {
 		if alias.MatchString(account.Username) {
 			return refuse(AttributeRejected)
 		}

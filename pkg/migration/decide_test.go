@@ -88,6 +88,9 @@ func TestDecide(t *testing.T) {
 		{"custom challenge does not prove the password", SignIn, policy, nil, challenge("CUSTOM_CHALLENGE"), Record{}, challenged("CUSTOM_CHALLENGE", false)},
 		{"new challenge does not prove the password", SignIn, policy, nil, challenge("RETINA_SCAN"), Record{}, challenged("RETINA_SCAN", false)},
 		{"no offer where policy refuses", SignIn, refuseMFA, mfa, challenge("SMS_MFA"), Record{}, challenged("SMS_MFA", false)},
+		{"no offer where policy refuses, though only the challenge tells of the factor", SignIn, refuseMFA, nil, challenge("SMS_MFA"), Record{}, challenged("SMS_MFA", false)},
+		{"an offer for a temporary password", SignIn, refuseMFA, status("FORCE_CHANGE_PASSWORD"), challenge("NEW_PASSWORD_REQUIRED"), Record{}, challenged("NEW_PASSWORD_REQUIRED", true)},
+		{"no offer after confirmation", SignIn, policy, nil, challenge("SMS_MFA"), Record{Status: Confirmed}, challenged("SMS_MFA", false)},
 		{"no offer without an address", SignIn, policy, unverified, challenge("SMS_MFA"), Record{}, challenged("SMS_MFA", false)},
 
 		{"disabled", SignIn, policy, func(a *Account) { a.Enabled = false }, accepted, Record{}, rejected(Disabled)},
@@ -165,7 +168,7 @@ func TestAttributesHandedOver(t *testing.T) {
 			delete(a.Attributes, "phone_number")
 			delete(a.Attributes, "phone_number_verified")
 		}, map[string]string{"phone_number": "", "phone_number_verified": ""}},
-		{"another case is not an alias", policy, "ADA", nil, nil},
+		{"another case keeps the username", policy, "ADA", nil, map[string]string{"username": username}},
 		{"an alias keeps the username", policy, "ada@example.com", nil, map[string]string{"username": username}},
 		{"a username that Cognito made up is not kept", policy, "ada@example.com", func(a *Account) { a.Username = sub }, nil},
 		{"what Cognito sets itself stays behind", policy, username, func(a *Account) {

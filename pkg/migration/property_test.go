@@ -258,6 +258,26 @@ func TestRepeatWindows(t *testing.T) {
 	}
 }
 
+// What blocks a user now is known, even if it had blocked the user before, a moment ago.
+func TestBlocksThatComeAndGo(t *testing.T) {
+	block := func(minutes int, r Reason, challenge string) Event {
+		return Event{
+			Sub: sub, Kind: Attempt, Trigger: SignIn, Outcome: Rejected, Reason: r, Challenge: challenge,
+			At: start.Add(time.Duration(minutes) * time.Minute),
+		}
+	}
+	stream := admit(policy, []Event{
+		block(0, ChallengeRequired, "SMS_MFA"), block(10, Disabled, ""), block(11, Disabled, ""), block(20, ChallengeRequired, "SMS_MFA"),
+	})
+	if r := Fold(stream); len(stream) != 3 || r.Standing() != "blocked.challenge.SMS_MFA" || !r.Since.Equal(start.Add(20*time.Minute)) {
+		t.Errorf("%d events, %+v", len(stream), r)
+	}
+	// An older block that comes late out of the spool does not hide the newer one.
+	if r := Fold(append(stream, block(15, Unconfirmed, ""))); r.Standing() != "blocked.challenge.SMS_MFA" {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A user who was handed over and asked for again did not arrive, or was deleted.
 func TestReoffered(t *testing.T) {
 	migrated := Event{Sub: sub, Kind: Attempt, Trigger: SignIn, Outcome: Migrated, At: start}

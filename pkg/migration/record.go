@@ -54,8 +54,8 @@ func (r Record) Apply(e Event) Record {
 	}
 
 	status := e.status()
-	if status.below(r.Status) {
-		return next
+	if status.below(r.Status) || status == r.Status && e.At.Before(r.Since) {
+		return next // an older event of the same weight comes late: what is known is newer
 	}
 	next.Status, next.Reason, next.Challenge = status, "", ""
 	if status == Blocked {
@@ -80,7 +80,7 @@ func (r Record) Standing() string {
 }
 
 // Repeats tells whether e says again what the record already holds, so that recording it would add nothing: the same
-// trigger, outcome, reason and challenge, at most a window away. The window is the policy's RetryWindow for a migrated
+// trigger, outcome, reason and challenge, at most a window away, and no other block of that trigger in between. The window is the policy's RetryWindow for a migrated
 // attempt, RepeatWindow for a rejected or failed one; a confirmation is recorded once.
 //
 // Away is meant both ways: a clock may have gone backwards, and an event may come late out of the spool.
@@ -89,11 +89,27 @@ func (p Policy) Repeats(r Record, e Event) bool {
 	if !ok || e.Kind == Confirmation {
 		return ok
 	}
+	if e.status() == Blocked && r.blockedOtherwise(e, last) {
+		return false
+	}
 	window := p.RepeatWindow
 	if e.Outcome == Migrated {
 		window = p.RetryWindow
 	}
 	return e.At.Sub(last).Abs() <= window
+}
+
+// blockedOtherwise tells whether the same trigger has met another block since the one that e would repeat: then e says something
+// new, what blocks the user now.
+func (r Record) blockedOtherwise(e Event, last time.Time) bool {
+	for key, at := range r.Seen {
+		c := ParseCounter(key)
+		other := Event{Kind: Attempt, Outcome: c.Outcome, Reason: c.Reason}
+		if key != e.Key() && c.Trigger == e.Trigger && other.status() == Blocked && at.After(last) && e.At.After(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // Counters is what one or more events add to a tally. The keys are

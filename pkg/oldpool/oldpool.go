@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,14 +77,17 @@ func New(cfg aws.Config, config Config, try time.Duration) *Pool {
 		config:          config,
 		authConnections: connections,
 		auth: cognito.NewFromConfig(cfg, func(o *cognito.Options) {
-			o.HTTPClient = &http.Client{Transport: connections}
+			o.HTTPClient = &http.Client{
+				Transport:     connections,
+				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			}
 			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 				o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverSent)}
 				o.MaxBackoff = maxBackoff
 			})
 		}),
 		lookup: cognito.NewFromConfig(cfg, func(o *cognito.Options) {
-			o.HTTPClient = &http.Client{Transport: awshttp.NewBuildableClient().GetTransport(), Timeout: try}
+			o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(try)
 			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts = 5 // the deadline ends it sooner
 				o.MaxBackoff = maxBackoff
@@ -104,10 +108,20 @@ func neverSent(err error) aws.Ternary {
 
 // SignIn checks a password and looks the user up, both at the same time.
 func (p *Pool) SignIn(ctx context.Context, username, password string) migration.Answer {
+	if !usernamePattern.MatchString(username) {
+		return p.Lookup(ctx, username)
+	}
 	p.dropStaleConnections()
 	var answer migration.Answer
 	var wg sync.WaitGroup
-	wg.Go(func() { answer.Authentication = p.authenticate(ctx, username, password) })
+	wg.Go(func() {
+		defer func() {
+			if recover() != nil { // here, since no one else can; the value may quote what the user typed
+				answer.Authentication = migration.Authentication{Reason: migration.Internal, Exception: "Panic"}
+			}
+		}()
+		answer.Authentication = p.authenticate(ctx, username, password)
+	})
 	found := p.Lookup(ctx, username)
 	wg.Wait()
 	answer.Account, answer.AccountReason, answer.AccountException = found.Account, found.AccountReason, found.AccountException
@@ -150,8 +164,15 @@ func (p *Pool) authenticate(ctx context.Context, username, password string) migr
 	}
 }
 
+// usernamePattern is what Cognito takes for a username. It refuses a request with any other as badly formed, and has no such user.
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
+var usernamePattern = regexp.MustCompile(`^[\p{L}\p{M}\p{S}\p{N}\p{P}]+$`)
+
 // Lookup looks the user up.
 func (p *Pool) Lookup(ctx context.Context, username string) migration.Answer {
+	if !usernamePattern.MatchString(username) {
+		return migration.Answer{AccountReason: migration.UnknownUser, AccountException: "NotAUsername"}
+	}
 	out, err := p.lookup.AdminGetUser(ctx, &cognito.AdminGetUserInput{UserPoolId: &p.config.UserPoolID, Username: &username})
 	if err != nil {
 		return migration.Answer{AccountReason: lookupReason(err), AccountException: exception(err)}
@@ -168,6 +189,10 @@ func (p *Pool) Lookup(ctx context.Context, username string) migration.Answer {
 	for _, factor := range out.UserMFASettingList {
 		account.Factors = append(account.Factors, name(factor))
 	}
+	// Users whose SMS codes were set up by the old SetUserSettings are named here alone.
+	if len(out.MFAOptions) > 0 && !slices.Contains(account.Factors, "SMS_MFA") {
+		account.Factors = append(account.Factors, "SMS_MFA")
+	}
 	account.Sub = account.Attributes["sub"]
 	if account.Sub == "" {
 		return migration.Answer{AccountReason: migration.Internal, AccountException: "NoSub"}
@@ -180,6 +205,7 @@ func (p *Pool) Lookup(ctx context.Context, username string) migration.Answer {
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/CommonErrors.html
 var codes = map[string]migration.Reason{
 	"UserNotFoundException":          migration.UnknownUser,
+	"InvalidPasswordException":       migration.WrongPassword, // not AWS's answer, but an emulator's
 	"UserNotConfirmedException":      migration.Unconfirmed,
 	"PasswordResetRequiredException": migration.PasswordResetRequired,
 
@@ -198,12 +224,17 @@ var codes = map[string]migration.Reason{
 func authenticationReason(err error) migration.Reason {
 	var refused *types.NotAuthorizedException
 	if errors.As(err, &refused) {
-		// Cognito has no type of its own for its lockout: this text is all that tells it from a wrong password.
+		// Cognito has no types of its own for its lockout, and for a client that should not have been used: their texts are all
+		// that tells them from a wrong password.
 		// https://docs.aws.amazon.com/cognito/latest/developerguide/authentication.html#authentication-flow-lockout-behavior
-		if strings.Contains(refused.ErrorMessage(), "attempts exceeded") {
+		switch text := strings.ToLower(refused.ErrorMessage()); {
+		case strings.Contains(text, "attempts exceeded"):
 			return migration.TooManyAttempts
+		case strings.Contains(text, "secret hash"):
+			return migration.Misconfigured // the app client has a secret: this would be everyone's wrong password
+		default:
+			return migration.WrongPassword
 		}
-		return migration.WrongPassword
 	}
 	return reason(err)
 }

@@ -47,9 +47,15 @@ func New(config Config, l Ledger, log *slog.Logger, now func() time.Time) *Handl
 // when it has come back too often. It never fails as a whole: that would bring back what was replayed.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		// What there is no time for goes back as well: were the function cut off, everything would, what was replayed included.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for _, message := range batch.Records {
-		if err := h.replay(ctx, message); err != nil {
+		if h.replay(ctx, message) != nil {
 			response.BatchItemFailures = append(response.BatchItemFailures,
 				events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
 		}
@@ -57,7 +63,14 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	return response, nil
 }
 
+const (
+	perMessage = 5 * time.Second // the most time that one message is worked on
+	margin     = time.Second     // what is left of the function's time for the answer
+)
+
 func (h *Handler) replay(ctx context.Context, message events.SQSMessage) error {
+	ctx, cancel := context.WithTimeout(ctx, perMessage)
+	defer cancel()
 	event, err := spool.Parse(message.Body)
 	if err != nil {
 		h.report(ctx, slog.LevelError, MetricReplayFailed,

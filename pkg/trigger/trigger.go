@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"runtime/debug"
 	"time"
 
@@ -34,12 +35,19 @@ type Config struct {
 	Namespace string `env:"METRICS_NAMESPACE" envDefault:"CognitoUserMigration"`
 }
 
+var poolID = regexp.MustCompile(`^[\w-]+_[0-9a-zA-Z]+$`)
+
+// minBudget is less than any of the three services needs for a first call.
+const minBudget = 100 * time.Millisecond
+
 // Validate names the variables that do not fit together.
 func (c Config) Validate() error {
 	parts := c.OldPoolBudget + c.LedgerBudget + c.SpoolBudget
 	switch {
-	case min(c.OldPoolBudget, c.LedgerBudget, c.SpoolBudget) <= 0:
-		return errors.New("OLD_POOL_BUDGET, LEDGER_BUDGET and SPOOL_BUDGET must be longer than 0s")
+	case c.NewUserPoolID != "" && !poolID.MatchString(c.NewUserPoolID):
+		return fmt.Errorf("NEW_USER_POOL_ID is %q: allowed is an id like eu-west-1_aB3dE5gH7, or nothing", c.NewUserPoolID)
+	case min(c.OldPoolBudget, c.LedgerBudget, c.SpoolBudget) < minBudget:
+		return fmt.Errorf("OLD_POOL_BUDGET, LEDGER_BUDGET and SPOOL_BUDGET must be at least %s each", minBudget)
 	case parts > c.Budget:
 		return fmt.Errorf("BUDGET is %s: allowed is at least %s, the sum of OLD_POOL_BUDGET, LEDGER_BUDGET and SPOOL_BUDGET",
 			c.Budget, parts)
@@ -164,7 +172,7 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 		a.requestID = lc.AwsRequestID
 	}
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, h.config.Budget)
+	ctx, cancel := context.WithDeadline(ctx, h.deadline(ctx, start))
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
@@ -179,7 +187,7 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 	}()
 
 	e, err := parse(raw)
-	if err == nil && h.config.NewUserPoolID != "" && e.UserPoolID != h.config.NewUserPoolID {
+	if err == nil && h.config.NewUserPoolID != "" && e.poolID != h.config.NewUserPoolID {
 		err = errors.New("the event is from another user pool than NEW_USER_POOL_ID")
 	}
 	if err != nil {
@@ -187,7 +195,7 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 		a.fault = err.Error()
 		return nil, UnsupportedEvent
 	}
-	a.trigger = e.TriggerSource
+	a.trigger = e.trigger
 
 	if h.config.Mode == Off {
 		a.turnedAway = true
@@ -195,7 +203,7 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 	}
 	h.ask(ctx, a, e)
 	if h.config.Mode == Shadow {
-		a.decision = h.policy.Decide(a.trigger, e.UserName, a.answer, migration.Record{})
+		a.decision = h.policy.Decide(a.trigger, e.username, a.answer, migration.Record{})
 		return e.answer(migration.Decision{})
 	}
 	h.decide(ctx, a, e)
@@ -209,21 +217,46 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 	}
 }
 
+// margin is what is left of Lambda's time for the log line and the answer: a function that is cut off gives neither.
+const margin = 150 * time.Millisecond
+
+// deadline is when the invocation has to be over.
+func (h *Handler) deadline(ctx context.Context, start time.Time) time.Time {
+	deadline := start.Add(h.config.Budget)
+	if cut, ok := ctx.Deadline(); ok && cut.Add(-margin).Before(deadline) {
+		deadline = cut.Add(-margin)
+	}
+	return deadline
+}
+
+// within returns a context for a part of the work that leaves time for the parts after it.
+func within(ctx context.Context, budget, after time.Duration) (context.Context, context.CancelFunc) {
+	deadline, _ := ctx.Deadline()
+	return context.WithDeadline(ctx, earlier(time.Now().Add(budget), deadline.Add(-after)))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 func (h *Handler) ask(ctx context.Context, a *attempt, e event) {
-	ctx, cancel := context.WithTimeout(ctx, h.config.OldPoolBudget)
+	ctx, cancel := within(ctx, h.config.OldPoolBudget, h.config.LedgerBudget+h.config.SpoolBudget)
 	defer cancel()
 	start := time.Now()
 	if a.trigger == migration.SignIn {
-		a.answer = h.old.SignIn(ctx, e.UserName, *e.Request.Password)
+		a.answer = h.old.SignIn(ctx, e.username, e.password)
 	} else {
-		a.answer = h.old.Lookup(ctx, e.UserName)
+		a.answer = h.old.Lookup(ctx, e.username)
 	}
 	a.oldPool = time.Since(start)
 }
 
 // decide decides, and records the decision before anyone is told.
 func (h *Handler) decide(ctx context.Context, a *attempt, e event) {
-	a.decision = h.policy.Decide(a.trigger, e.UserName, a.answer, migration.Record{})
+	a.decision = h.policy.Decide(a.trigger, e.username, a.answer, migration.Record{})
 	if a.answer.Account == nil {
 		return // without a sub there is no stream to record in
 	}
@@ -245,10 +278,10 @@ func (h *Handler) decide(ctx context.Context, a *attempt, e event) {
 }
 
 func (h *Handler) append(ctx context.Context, a *attempt, e event) (ledger.Appended, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.config.LedgerBudget)
+	ctx, cancel := within(ctx, h.config.LedgerBudget, h.config.SpoolBudget)
 	defer cancel()
 	return h.ledger.Append(ctx, a.event.Sub, func(standing migration.Record) migration.Event {
-		a.decision = h.policy.Decide(a.trigger, e.UserName, a.answer, standing)
+		a.decision = h.policy.Decide(a.trigger, e.username, a.answer, standing)
 		a.event.Outcome, a.event.Reason, a.event.Challenge = a.decision.Outcome, a.decision.Reason, a.decision.Challenge
 		return a.event
 	})
@@ -273,7 +306,7 @@ func (h *Handler) newEvent(a *attempt) migration.Event {
 
 // keep puts the event where replay will find it: the spool, or the log as the last resort.
 func (h *Handler) keep(ctx context.Context, a *attempt) {
-	ctx, cancel := context.WithTimeout(ctx, h.config.SpoolBudget)
+	ctx, cancel := within(ctx, h.config.SpoolBudget, 0)
 	defer cancel()
 	if h.spool != nil && h.spool.Send(ctx, a.event) == nil {
 		a.spooled = true

@@ -168,7 +168,11 @@ func NodeCommand(ctx context.Context, script string, args ...string) (*exec.Cmd,
 	if _, err := os.Stat(node); err != nil {
 		return nil, errors.New(`the sandbox is not set up: run "make test" (or "make demo") once, which installs what it needs`)
 	}
-	cmd := exec.CommandContext(ctx, node, append([]string{filepath.Join(root, script)}, args...)...)
+	script = filepath.Join(root, script)
+	if _, err := os.Stat(script); err != nil { // which also has "go test" run again when the script changes
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, node, append([]string{script}, args...)...)
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
 	return cmd, nil
 }

@@ -9,7 +9,6 @@ import (
 	"hash/fnv"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +29,14 @@ import (
 type Config struct {
 	AuditTable    string `env:"AUDIT_TABLE,required,notEmpty"`
 	ProgressTable string `env:"PROGRESS_TABLE,required,notEmpty"`
+}
+
+// Validate names the variables that do not fit together.
+func (c Config) Validate() error {
+	if c.AuditTable == c.ProgressTable {
+		return fmt.Errorf("PROGRESS_TABLE and AUDIT_TABLE are both %q: allowed are two tables that are not the same", c.AuditTable)
+	}
+	return nil
 }
 
 // How items are spread, so that no partition takes all the writes. The numbers are part of the stored format.
@@ -53,7 +60,7 @@ func New(cfg aws.Config, config Config, try time.Duration) *Store {
 	return &Store{config: config, client: dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		// The SDK's check of the CRC-32 header trips over refused transactions, and drops their connections. TLS checks as well.
 		o.DisableValidateResponseChecksum = true
-		o.HTTPClient = &http.Client{Transport: awshttp.NewBuildableClient().GetTransport(), Timeout: try}
+		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(try)
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = 10 // the deadline ends them sooner
 			o.MaxBackoff = 100 * time.Millisecond

@@ -23,7 +23,7 @@ func (s *Store) Tallies(ctx context.Context) ([]ledger.Tally, error) {
 	if err != nil {
 		return nil, err
 	}
-	open, err := s.shardedDays(ctx, lastDay, false)
+	open, err := s.shardedDays(ctx, lastDay)
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +81,13 @@ func (s *Store) tallies(ctx context.Context, pk, after string, consistent bool) 
 	return tallies, nil
 }
 
-// shardedDays adds the shards of each day after the given one up.
-func (s *Store) shardedDays(ctx context.Context, after string, consistent bool) ([]ledger.Tally, error) {
+// shardedDays adds the shards of each day after the given one up. What was committed before is in it.
+func (s *Store) shardedDays(ctx context.Context, after string) ([]ledger.Tally, error) {
 	var shards [tallyShards][]ledger.Tally
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range shards {
 		group.Go(func() (err error) {
-			shards[i], err = s.tallies(ctx, tallyShard(i), after, consistent)
+			shards[i], err = s.tallies(ctx, tallyShard(i), after, true)
 			return err
 		})
 	}
@@ -141,7 +141,7 @@ func (s *Store) Close(ctx context.Context, now time.Time) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	days, err := s.shardedDays(ctx, before, true)
+	days, err := s.shardedDays(ctx, before)
 	if err != nil {
 		return nil, err
 	}
@@ -177,11 +177,11 @@ func (s *Store) Close(ctx context.Context, now time.Time) ([]string, error) {
 			continue
 		}
 		month := day.Format("2006-01")
-		changed := slices.ContainsFunc(written, func(day string) bool { return strings.HasPrefix(day, month) })
-		if changed || find(closed, month) == nil {
-			if err := s.closeMonth(ctx, month); err != nil {
-				return written, err
-			}
+		changed, err := s.closeMonth(ctx, month, find(closed, month))
+		if err != nil {
+			return written, err
+		}
+		if changed {
 			written = append(written, month)
 		}
 	}
@@ -196,15 +196,15 @@ func find(tallies []ledger.Tally, period string) *ledger.Tally {
 	return &tallies[i]
 }
 
-// closeMonth adds the month's closed days up.
-func (s *Store) closeMonth(ctx context.Context, month string) error {
+// closeMonth adds the month's closed days up, and writes the sum if it is not what stands.
+func (s *Store) closeMonth(ctx context.Context, month string, standing *ledger.Tally) (bool, error) {
 	before, err := addDays(month+"-01", -1)
 	if err != nil {
-		return err
+		return false, err
 	}
 	days, err := s.tallies(ctx, closedDays, before, true)
 	if err != nil {
-		return err
+		return false, err
 	}
 	days = slices.DeleteFunc(days, func(t ledger.Tally) bool { return !strings.HasPrefix(t.Period, month) })
 	tally := sum(month, days)
@@ -214,7 +214,10 @@ func (s *Store) closeMonth(ctx context.Context, month string) error {
 			tally.Days[day.Period] = day.Days[day.Period]
 		}
 	}
-	return s.putTally(ctx, closedMonths, tally)
+	if standing != nil && maps.Equal(standing.Counters, tally.Counters) {
+		return false, nil
+	}
+	return true, s.putTally(ctx, closedMonths, tally)
 }
 
 func (s *Store) putTally(ctx context.Context, pk string, t ledger.Tally) error {

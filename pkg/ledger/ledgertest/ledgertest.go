@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		"many users at once: tallies are exact":                  manyUsers,
 		"a replay is written once":                               replayOnce,
 		"a replay among newer events is written once":            replayAmongNewer,
+		"an answer that was lost is made up for":                 lostAnswer,
 		"a clock that goes backwards":                            clockBackwards,
 		"a day's end":                                            dayEnd,
 	} {
@@ -435,6 +436,32 @@ func replayAmongNewer(t *testing.T, s Store) {
 			}
 		})
 	}
+}
+
+// lossy loses the answer to its first commit: the entry is written, and the next try finds the record in its way.
+type lossy struct {
+	Store
+	lost bool
+}
+
+func (s *lossy) Commit(ctx context.Context, e ledger.Entry) error {
+	if err := s.Store.Commit(ctx, e); err != nil || s.lost {
+		return err
+	}
+	s.lost = true
+	return s.Store.Commit(ctx, e)
+}
+
+func lostAnswer(t *testing.T, s Store) {
+	e := attempt(nil)
+	appended := mustAppend(t, newLedger(&lossy{Store: s}, atNoon), e)
+	if appended.Repeat || appended.Record.ID != e.ID {
+		t.Errorf("%+v", appended)
+	}
+	if n := len(check(t, s, e.Sub)); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+	checkTallies(t, s, e.Sub)
 }
 
 func clockBackwards(t *testing.T, s Store) {

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -26,6 +26,14 @@ type Config struct {
 	QueueURL string `env:"SPOOL_QUEUE_URL,required,notEmpty"`
 }
 
+// Validate names the variable that is no queue's URL: that would show only when the queue is needed.
+func (c Config) Validate() error {
+	if u, err := url.Parse(c.QueueURL); err != nil || u.Host == "" || len(u.Path) < 2 {
+		return fmt.Errorf("SPOOL_QUEUE_URL is %q: allowed is a URL like https://sqs.eu-west-1.amazonaws.com/123456789012/spool", c.QueueURL)
+	}
+	return nil
+}
+
 // DeadLetterConfig names the queue of the messages that could not be replayed.
 type DeadLetterConfig struct {
 	QueueURL string `env:"DEAD_LETTER_QUEUE_URL,required,notEmpty"`
@@ -40,7 +48,7 @@ type Queue struct {
 // New returns a queue. A try to send takes at most the given time; the caller's deadline ends the tries.
 func New(cfg aws.Config, config Config, try time.Duration) *Queue {
 	return &Queue{config: config, client: sqs.NewFromConfig(cfg, func(o *sqs.Options) {
-		o.HTTPClient = &http.Client{Transport: awshttp.NewBuildableClient().GetTransport(), Timeout: try}
+		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(try)
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 20 * time.Millisecond })
 	})}
 }

@@ -1,0 +1,76 @@
+package dynamo
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// The stored form, as docs/record-format.md has it. Events that are written can't be mended: it never changes, but for a new schema.
+func TestStoredFormIsPinned(t *testing.T) {
+	at := time.Date(2026, 7, 14, 23, 59, 59, 120e6, time.UTC)
+	event := migration.Event{
+		Schema: 1, Sub: "0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10", Seq: 1, ID: "01K0FZQ4T4Z3M6Y0S2J8H5V7XN", Kind: migration.Attempt,
+		At: at, RecordedAt: at.Add(time.Second), Trigger: migration.SignIn, Outcome: migration.Rejected,
+		Reason: migration.ChallengeRequired, Challenge: "SMS_MFA", Factors: []string{"SMS_MFA"},
+		RequestID: "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", FunctionVersion: "7", Hash: "5eed",
+	}
+	eventItem, err := marshalEvent(event, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recordItem, err := marshalRecord(migration.Fold([]migration.Event{event}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	month := ledger.DayTally("2026-07", migration.Counters{"Authentication.migrated": 2}, at)
+	month.Days = map[string]ledger.Totals{"2026-07-14": {Migrated: 2, Arrived: 1}}
+	monthItem, err := marshalTally(closedMonths, month)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		item item
+		want string
+	}{
+		"event": {eventItem, `{
+			"pk": "0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10", "sk": "0000000001",
+			"schema": 1, "sub": "0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10", "seq": 1, "id": "01K0FZQ4T4Z3M6Y0S2J8H5V7XN", "type": "attempt",
+			"at": "2026-07-14T23:59:59.12Z", "recorded_at": "2026-07-15T00:00:00.12Z", "trigger": "UserMigration_Authentication",
+			"outcome": "rejected", "reason": "challenge", "challenge": "SMS_MFA", "factors": ["SMS_MFA"],
+			"request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "function_version": "7", "prev": "", "hash": "5eed",
+			"day_shard": "2026-07-15#2", "day_sort": "00:00:00.120#01K0FZQ4T4Z3M6Y0S2J8H5V7XN", "tally": "2026-07-15#1"}`},
+		"record": {recordItem, `{
+			"pk": "user#0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10", "sk": "record",
+			"sub": "0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10", "version": 1, "id": "01K0FZQ4T4Z3M6Y0S2J8H5V7XN", "hash": "5eed",
+			"status": "blocked", "reason": "challenge", "challenge": "SMS_MFA", "since": "2026-07-14T23:59:59.12Z",
+			"first_at": "2026-07-14T23:59:59.12Z", "last_at": "2026-07-14T23:59:59.12Z", "reoffered": 0,
+			"seen": {"Authentication.rejected.challenge.SMS_MFA": "2026-07-14T23:59:59.12Z"},
+			"attention": "blocked.challenge.SMS_MFA#2",
+			"attention_sort": "2026-07-14T23:59:59.120Z#0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10"}`},
+		"closed month": {monthItem, `{
+			"pk": "tally#months", "sk": "2026-07", "Authentication.migrated": 2, "recorded_at": "2026-07-14T23:59:59.12Z",
+			"days": {"2026-07-14": {"migrated": 2, "rejected": 0, "failed": 0, "arrived": 1}}}`},
+	} {
+		var got, want map[string]any
+		if err := attributevalue.UnmarshalMap(tt.item, &got); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(tt.want), &want); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	// The number of tally shards is part of the form as well: a user's counts stay in one shard.
+	if key := tallyShard(shard(event.Sub, tallyShards)); key != "tally#02" {
+		t.Errorf("the user's tally is %s", key)
+	}
+}

@@ -17,6 +17,10 @@ inspect: ## Ask about a user or the set-up: STACK=… VIEW=user USERNAME=… (or
 maintain: ## Look after the record: STACK=… VIEW=verify, rebuild or close
 	@deploy/ask Maintain
 
+.PHONY: audit
+audit: ## Export the audit trail of a period for an auditor: STACK=… FROM=2026-07-01 [TO=2026-08-01] [OUT=folder]
+	@deploy/audit
+
 .PHONY: template-check
 template-check: ## Check the templates with cfn-lint, and against the code
 	cfn-lint template.yaml dashboards/template.yaml

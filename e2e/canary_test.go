@@ -264,24 +264,38 @@ func malformed(t *testing.T, stack *sandbox.Stack, u cognito.User, answers *byte
 // tables returns every item of the stack's tables as JSON.
 func tables(t *testing.T, stack *sandbox.Stack) []byte {
 	t.Helper()
-	var all []map[string]any
-	for _, table := range []string{stack.Tables.AuditTable, stack.Tables.ProgressTable} {
-		pages := dynamodb.NewScanPaginator(local.DynamoDBClient(), &dynamodb.ScanInput{TableName: aws.String(table)})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			var items []map[string]any
-			if err := attributevalue.UnmarshalListOfMaps(page.Items, &items); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, items...)
-		}
-	}
-	text, err := json.Marshal(all)
+	text, err := json.Marshal(append(scan(t, stack.Tables.AuditTable), scan(t, stack.Tables.ProgressTable)...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// subs returns the key of every event.
+func subs(t *testing.T, stack *sandbox.Stack) []string {
+	t.Helper()
+	var subs []string
+	for _, item := range scan(t, stack.Tables.AuditTable) {
+		subs = append(subs, item["pk"].(string))
+	}
+	return subs
+}
+
+// scan returns every item of a table.
+func scan(t *testing.T, table string) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	pages := dynamodb.NewScanPaginator(local.DynamoDBClient(), &dynamodb.ScanInput{TableName: aws.String(table)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var items []map[string]any
+		if err := attributevalue.UnmarshalListOfMaps(page.Items, &items); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, items...)
+	}
+	return all
 }

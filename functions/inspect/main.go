@@ -12,18 +12,28 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/oldpool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/preflight"
 )
 
 func main() { function.Main(run) }
 
-const usage = `allowed is {"view":"user","sub":"…"}, {"view":"user","username":"…"} or {"view":"preflight"}`
+const usage = `allowed is {"view":"user","sub":"…"} or {"view":"user","username":"…"}, ` +
+	`{"view":"trail","from":"2026-07-14"} with "to", "outcome", "reason", "challenge" and "next" as you like, ` +
+	`{"view":"blocked","reason":"…"} with "challenge" and "next", {"view":"unconfirmed"} with "next", or {"view":"preflight"}`
 
 type request struct {
 	View     string `json:"view"`
 	Sub      string `json:"sub"`
 	Username string `json:"username"`
+
+	From      string            `json:"from"`
+	To        string            `json:"to"`
+	Outcome   migration.Outcome `json:"outcome"`
+	Reason    migration.Reason  `json:"reason"`
+	Challenge string            `json:"challenge"`
+	Next      string            `json:"next"`
 }
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
@@ -47,24 +57,39 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		if err := json.Unmarshal(raw, &req); err != nil {
 			return nil, errors.New("the request is not understood: " + usage)
 		}
-		switch {
-		case req.View == "preflight":
+		switch req.View {
+		case "user":
+			return tellUser(ctx, store, old, req)
+		case "trail":
+			return listTrail(ctx, store, req, time.Now())
+		case "blocked":
+			standing := migration.Record{Status: migration.Blocked, Reason: req.Reason, Challenge: req.Challenge}
+			return listWaiting(ctx, store, standing, req.Next)
+		case "unconfirmed":
+			return listWaiting(ctx, store, migration.Record{Status: migration.Arrived}, req.Next)
+		case "preflight":
 			return checkSetUp(ctx, aws, cfg.OldPool, cfg.Preflight)
-		case req.View != "user":
+		default:
 			return nil, fmt.Errorf("view %q is unknown: %s", req.View, usage)
-		case (req.Sub == "") == (req.Username == ""):
-			return nil, errors.New("the user is named by sub or by username, not by both or neither: " + usage)
-		case req.Username != "":
-			answer := old.Lookup(ctx, req.Username)
-			if answer.Account == nil {
-				return nil, fmt.Errorf("the old pool does not tell the user's sub: %s", answer.AccountReason)
-			}
-			req.Sub = answer.Account.Sub
 		}
-		stream, err := store.Stream(ctx, req.Sub)
-		if err != nil {
-			return nil, err
-		}
-		return history.Tell(req.Sub, stream), nil
 	}, nil
+}
+
+// tellUser tells one user's history.
+func tellUser(ctx context.Context, store *dynamo.Store, old *oldpool.Pool, req request) (any, error) {
+	switch {
+	case (req.Sub == "") == (req.Username == ""):
+		return nil, errors.New("the user is named by sub or by username, not by both or neither: " + usage)
+	case req.Username != "":
+		answer := old.Lookup(ctx, req.Username)
+		if answer.Account == nil {
+			return nil, fmt.Errorf("the old pool does not tell the user's sub: %s", answer.AccountReason)
+		}
+		req.Sub = answer.Account.Sub
+	}
+	stream, err := store.Stream(ctx, req.Sub)
+	if err != nil {
+		return nil, err
+	}
+	return history.Tell(req.Sub, stream), nil
 }

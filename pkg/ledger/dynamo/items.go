@@ -34,6 +34,11 @@ func tallySort(day string, generation int) string {
 	return fmt.Sprintf("%s#%d", day, generation)
 }
 
+// daySort is the time in the sort key of the index by_day.
+const daySort = "15:04:05.000"
+
+func daySortOf(e migration.Event) string { return e.RecordedAt.Format(daySort) + "#" + e.ID }
+
 func attentionKey(standing string, shard int) string { return fmt.Sprintf("%s#%d", standing, shard) }
 
 func key(pk, sk string) item { return item{"pk": text(pk), "sk": text(sk)} }
@@ -57,7 +62,7 @@ func marshalEvent(e migration.Event, generation int) (item, error) {
 	it["pk"], it["sk"] = text(e.Sub), text(fmt.Sprintf("%010d", e.Seq))
 	// For the index by_day: a period's events in the order of their recording, without a scan.
 	it["day_shard"] = text(fmt.Sprintf("%s#%d", ledger.Day(e.RecordedAt), shard(e.Sub, dayShards)))
-	it["day_sort"] = text(e.RecordedAt.Format("15:04:05.000") + "#" + e.ID)
+	it["day_sort"] = text(daySortOf(e))
 	// The tally that counts the event, for a rebuild.
 	it["tally"] = text(tallySort(ledger.Day(e.RecordedAt), generation))
 	return it, nil

@@ -1,0 +1,144 @@
+package dynamo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// ErrCursor says that a cursor is not one that an earlier page gave.
+var ErrCursor = errors.New("the cursor is not one that this view gave: start without one")
+
+// Trail returns up to limit events that were recorded from one time until before another, in the order of their recording, and a
+// cursor for the page after them; no cursor after the last page. The index that it reads lags a little behind the table: for a
+// complete page, until has to lie a minute or more in the past.
+func (s *Store) Trail(ctx context.Context, from, until time.Time, cursor string, limit int) ([]migration.Event, string, error) {
+	day, after := ledger.Day(from), from.UTC().Format(daySort)
+	if cursor != "" {
+		var ok bool
+		day, after, ok = strings.Cut(cursor, "|")
+		if _, err := time.Parse(time.DateOnly, day); err != nil || !ok {
+			return nil, "", ErrCursor
+		}
+	}
+	last := ledger.Day(until)
+	var events []migration.Event
+	for day <= last {
+		before := "~" // after every time of a day
+		if day == last {
+			before = until.UTC().Format(daySort)
+		}
+		page, err := s.trailOfDay(ctx, day, after, before, limit-len(events))
+		if err != nil {
+			return nil, "", err
+		}
+		events = append(events, page...)
+		if len(events) == limit {
+			e := events[limit-1]
+			return events, day + "|" + daySortOf(e) + "!", nil
+		}
+		if day, err = addDays(day, 1); err != nil {
+			return nil, "", err
+		}
+		after = "!" // before every time of a day
+	}
+	return events, "", nil
+}
+
+// trailOfDay merges what the shards of the index hold of one day, from one sort key until before another.
+func (s *Store) trailOfDay(ctx context.Context, day, from, before string, limit int) ([]migration.Event, error) {
+	if from >= before {
+		return nil, nil
+	}
+	items, err := s.merge(ctx, dayShards, limit, "day_sort", func(shard int) *dynamodb.QueryInput {
+		return &dynamodb.QueryInput{
+			TableName:              &s.config.AuditTable,
+			IndexName:              aws.String("by_day"),
+			KeyConditionExpression: aws.String("day_shard = :shard AND day_sort BETWEEN :from AND :before"),
+			ExpressionAttributeValues: item{
+				":shard": text(fmt.Sprintf("%s#%d", day, shard)), ":from": text(from), ":before": text(before),
+			},
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the trail of %s: %w", day, err)
+	}
+	var events []migration.Event
+	for _, it := range items {
+		event, err := unmarshalEvent(it)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, event)
+	}
+	return events, nil
+}
+
+// Standing returns up to limit records of users who stand in a standing (see migration.Record.Standing), those first who have stood
+// there longest, and a cursor for the page after them; no cursor after the last page. Only users who are blocked, or migrated and not
+// confirmed, are found. The index that it reads lags a little behind the table.
+func (s *Store) Standing(ctx context.Context, standing, cursor string, limit int) ([]migration.Record, string, error) {
+	items, err := s.merge(ctx, attentionShards, limit, "attention_sort", func(shard int) *dynamodb.QueryInput {
+		return &dynamodb.QueryInput{
+			TableName:                 &s.config.ProgressTable,
+			IndexName:                 aws.String("attention"),
+			KeyConditionExpression:    aws.String("attention = :standing AND attention_sort > :after"),
+			ExpressionAttributeValues: item{":standing": text(attentionKey(standing, shard)), ":after": text(cmp.Or(cursor, "!"))},
+		}
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("read who is %s: %w", standing, err)
+	}
+	var records []migration.Record
+	for _, it := range items {
+		record, err := unmarshalRecord(it)
+		if err != nil {
+			return nil, "", err
+		}
+		records = append(records, record)
+	}
+	if len(items) < limit {
+		return records, "", nil
+	}
+	return records, attribute(items[limit-1], "attention_sort"), nil
+}
+
+// merge runs a query on each shard and returns the first items of them all, by a sort key.
+func (s *Store) merge(
+	ctx context.Context, shards, limit int, sortKey string, query func(shard int) *dynamodb.QueryInput,
+) ([]item, error) {
+	found := make([][]item, shards)
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range shards {
+		group.Go(func() error {
+			input := query(i)
+			input.Limit = aws.Int32(int32(limit))
+			pages := dynamodb.NewQueryPaginator(s.client, input)
+			for pages.HasMorePages() && len(found[i]) < limit {
+				page, err := pages.NextPage(ctx)
+				if err != nil {
+					return err
+				}
+				found[i] = append(found[i], page.Items...)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	all := slices.Concat(found...)
+	slices.SortFunc(all, func(a, b item) int { return strings.Compare(attribute(a, sortKey), attribute(b, sortKey)) })
+	return all[:min(limit, len(all))], nil
+}

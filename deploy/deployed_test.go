@@ -72,7 +72,7 @@ func TestDeployed(t *testing.T) {
 			}
 		}
 	})
-	t.Run("the queue keeps an event for two weeks, and gives up after five tries", func(t *testing.T) {
+	t.Run("the queue keeps an event for two weeks, and gives up after a hundred tries", func(t *testing.T) {
 		out, err := sqs.NewFromConfig(s.config).GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
 			QueueUrl: aws.String(s.resources["SpoolQueue"]), AttributeNames: []sqstypes.QueueAttributeName{"All"},
 		})
@@ -87,7 +87,7 @@ func TestDeployed(t *testing.T) {
 			t.Fatal(err)
 		}
 		deadLetters := filepath.Base(s.resources["SpoolDeadLetterQueue"])
-		if out.Attributes["MessageRetentionPeriod"] != "1209600" || redrive.MaxReceiveCount != 5 ||
+		if out.Attributes["MessageRetentionPeriod"] != "1209600" || redrive.MaxReceiveCount != 100 ||
 			!strings.HasSuffix(redrive.DeadLetterTargetArn, ":"+deadLetters) {
 			t.Errorf("got %v", out.Attributes)
 		}

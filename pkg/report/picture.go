@@ -30,13 +30,16 @@ func rgb(hex uint32) color.Color {
 	return color.RGBA{R: uint8(hex >> 16), G: uint8(hex >> 8), B: uint8(hex), A: 0xff}
 }
 
+// maxDays is how many days are drawn singly; more are drawn by the week.
+const maxDays = 120
+
 const (
 	pictureWidth  = 25 * vg.Centimeter
 	pictureHeight = 13 * vg.Centimeter
 )
 
-// Picture draws, as SVG, how many users have moved in all, and below that the recorded attempts of each day, from the first day
-// with events until now.
+// Picture draws, as SVG, how many users have moved in all, and below that the recorded attempts of each day, or week, from the first
+// day with events until now.
 func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
 	colors := palettes[theme]
 	first, err := time.Parse(time.DateOnly, days[0].Day)
@@ -47,11 +50,19 @@ func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
 	for _, d := range days {
 		totals[d.Day] = d.Totals
 	}
+	step, period := 1, "day"
+	if now.Sub(first) > maxDays*24*time.Hour {
+		step, period = 7, "week"
+	}
 	var moved plotter.XYs
 	var migrated, rejected, failed plotter.Values
 	sum := 0
-	for day := first; !day.After(now); day = day.AddDate(0, 0, 1) {
-		t := totals[day.Format(time.DateOnly)]
+	for day := first; !day.After(now); day = day.AddDate(0, 0, step) {
+		var t ledger.Totals
+		for i := range step {
+			d := totals[day.AddDate(0, 0, i).Format(time.DateOnly)]
+			t.Migrated, t.Rejected, t.Failed, t.Arrived = t.Migrated+d.Migrated, t.Rejected+d.Rejected, t.Failed+d.Failed, t.Arrived+d.Arrived
+		}
 		sum += t.Arrived
 		moved = append(moved, plotter.XY{X: float64(len(moved)), Y: float64(sum)})
 		migrated = append(migrated, float64(t.Migrated))
@@ -59,7 +70,7 @@ func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
 		failed = append(failed, float64(t.Failed))
 	}
 
-	above := newPlot("Users moved in all", colors, first, len(moved))
+	above := newPlot("Users moved in all", colors, first, len(moved), step)
 	line, points, err := plotter.NewLinePoints(moved)
 	if err != nil {
 		return "", fmt.Errorf("draw the progress: %w", err)
@@ -71,7 +82,7 @@ func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
 		above.Add(points) // more would run into one another
 	}
 
-	below := newPlot("Attempts recorded a day", colors, first, len(moved))
+	below := newPlot("Attempts recorded a "+period, colors, first, len(moved), step)
 	width := max(vg.Points(1), min(vg.Points(40), (pictureWidth-2.5*vg.Centimeter)/font.Length(len(moved)+1)*0.8))
 	var under *plotter.BarChart
 	for _, kind := range []struct {
@@ -104,18 +115,18 @@ func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
 	}
 	// Inside a page it is an element, not a document.
 	_, element, _ := strings.Cut(svg.String(), "<svg")
-	return `<svg role="img" aria-label="Users moved in all, and attempts recorded a day"` + element, nil
+	return `<svg role="img" aria-label="Users moved in all, and attempts recorded over time"` + element, nil
 }
 
-func newPlot(title string, colors palette, first time.Time, days int) *plot.Plot {
+func newPlot(title string, colors palette, first time.Time, places, step int) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = color.Transparent
 	p.Title.Text = title
 	p.Title.TextStyle.Color, p.Title.Padding = colors.text, vg.Points(4)
 	p.Title.TextStyle.Font = sans(12)
 	p.Y.Min, p.Y.Tick.Marker = 0, wholeTicks{}
-	p.X.Min, p.X.Max = -0.6, float64(days)-0.4
-	p.X.Tick.Marker = dayTicks{first: first, days: days}
+	p.X.Min, p.X.Max = -0.6, float64(places)-0.4
+	p.X.Tick.Marker = dayTicks{first: first, places: places, step: step}
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Color, axis.Tick.Color, axis.Tick.Label.Color = colors.line, colors.line, colors.text
 		axis.Tick.Label.Font = sans(11)
@@ -151,18 +162,18 @@ func (wholeTicks) Ticks(low, high float64) []plot.Tick {
 
 // dayTicks names at most eight days.
 type dayTicks struct {
-	first time.Time
-	days  int
+	first        time.Time
+	places, step int // how many there are, and how many days apart
 }
 
 func (t dayTicks) Ticks(float64, float64) []plot.Tick {
-	layout, every := "2 Jan", (t.days+7)/8
-	if t.days > 300 {
+	layout, every := "2 Jan", (t.places+7)/8
+	if t.places*t.step > 300 {
 		layout = "Jan 2006"
 	}
 	var ticks []plot.Tick
-	for i := 0; i < t.days; i += every {
-		ticks = append(ticks, plot.Tick{Value: float64(i), Label: t.first.AddDate(0, 0, i).Format(layout)})
+	for i := 0; i < t.places; i += every {
+		ticks = append(ticks, plot.Tick{Value: float64(i), Label: t.first.AddDate(0, 0, i*t.step).Format(layout)})
 	}
 	return ticks
 }

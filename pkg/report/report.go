@@ -69,8 +69,11 @@ func render(name string, p progress.Progress, theme Theme) (string, error) {
 		}
 	}
 	if len(p.Days) > 0 {
-		for theme, svg := range map[Theme]*template.HTML{Light: &data.Light, Dark: &data.Dark} {
-			picture, err := Picture(p.Days, p.AsOf, theme)
+		for painted, svg := range map[Theme]*template.HTML{Light: &data.Light, Dark: &data.Dark} {
+			if theme != Auto && theme != painted {
+				continue
+			}
+			picture, err := Picture(p.Days, p.AsOf, painted)
 			if err != nil {
 				return "", err
 			}

@@ -26,14 +26,18 @@ const (
 
 // throws makes the old pool answer an operation with an exception.
 func throws(operation, exception string) fault.Rule {
-	return fault.Rule{Kind: fault.Error, Probability: 1, Operation: operation,
-		Exception: fault.Exception{Status: http.StatusBadRequest, Type: exception, Message: "about ada@example.com"}}
+	return fault.Rule{
+		Kind: fault.Error, Probability: 1, Operation: operation,
+		Exception: fault.Exception{Status: http.StatusBadRequest, Type: exception, Message: "about ada@example.com"},
+	}
 }
 
 // answers makes the old pool answer an operation with these members.
 func answers(operation string, members map[string]any) fault.Rule {
-	return fault.Rule{Kind: fault.Error, Probability: 1, Operation: operation,
-		Exception: fault.Exception{Status: http.StatusOK, Members: members}}
+	return fault.Rule{
+		Kind: fault.Error, Probability: 1, Operation: operation,
+		Exception: fault.Exception{Status: http.StatusOK, Members: members},
+	}
 }
 
 func challenges(name string) fault.Rule {

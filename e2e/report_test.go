@@ -102,6 +102,13 @@ func TestProgressHealth(t *testing.T) {
 	if p.Spool == nil || *p.Spool != (progress.Spool{}) || p.LastActivity == nil || p.LastActivity.Before(began) {
 		t.Errorf("spool %+v, last activity %v", p.Spool, p.LastActivity)
 	}
+	if p.Verification != nil {
+		t.Errorf("verified before anyone did: %+v", p.Verification)
+	}
+	query[ledger.Verification](t, stack, "maintain", `{"view":"verify"}`)
+	if v := report(t, stack).Verification; v == nil || v.Users != 5 || v.Events != 5 || v.Findings != 0 || v.FinishedAt.Before(began) {
+		t.Errorf("verification: %+v", v)
+	}
 	outage{rule: fault.Rule{Kind: fault.Error, Exception: fault.Exception{Status: http.StatusBadRequest, Type: "AccessDenied"}}}.strike(t, local.SQSFaults)
 	if p := report(t, stack); p.Spool != nil || p.Users.Migrated != 2 {
 		t.Errorf("with the queues out of reach: spool %+v, users %+v", p.Spool, p.Users)

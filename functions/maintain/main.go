@@ -1,4 +1,5 @@
-// Maintain looks after the record: it closes days. It is the only function that may rewrite the progress table.
+// Maintain looks after the record: it closes days, verifies the ledger and rebuilds the progress table. It is the only function that
+// may rewrite that table.
 package main
 
 import (
@@ -10,26 +11,39 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 )
 
-func main() {
-	handler, err := run(context.Background(), os.Environ())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	lambda.Start(handler)
+func main() { function.Main(run) }
+
+const usage = `allowed is {"view":"verify"} (with "sub", or "day" as 2006-01-02, or all), {"view":"rebuild"} or {"view":"close"}; ` +
+	`"seconds" says how long to work at most, then the next call goes on`
+
+type metrics struct {
+	Namespace string `env:"METRICS_NAMESPACE" envDefault:"CognitoUserMigration"`
 }
 
-const usage = `allowed is {"view":"close"}`
+// The metrics that the log lines carry.
+const (
+	metricVerifyFindings  = "VerifyFindings"  // what a verification has found so far
+	metricVerifiedStreams = "VerifiedStreams" // users whose events it has verified so far
+)
+
+type request struct {
+	View    string `json:"view"`
+	Sub     string `json:"sub"`
+	Day     string `json:"day"`
+	Seconds int    `json:"seconds"`
+}
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
 	var cfg struct {
-		Tables dynamo.Config
+		Tables  dynamo.Config
+		Metrics metrics
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
@@ -42,19 +56,59 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 
 	return func(ctx context.Context, raw json.RawMessage) (any, error) {
-		var request struct {
-			View string `json:"view"`
-		}
-		if err := json.Unmarshal(raw, &request); err != nil {
+		var r request
+		if err := json.Unmarshal(raw, &r); err != nil || r.Seconds < 0 {
 			return nil, errors.New("the request is not understood: " + usage)
 		}
-		switch request.View {
+		switch r.View {
 		case "close":
 			closed, err := store.Close(ctx, time.Now())
 			log.LogAttrs(ctx, slog.LevelInfo, "close", slog.Any("closed", closed))
 			return map[string][]string{"closed": append([]string{}, closed...)}, err
+		case "verify":
+			v, err := verify(ctx, store, r)
+			level := slog.LevelInfo
+			if v.FindingCount > 0 {
+				level = slog.LevelError
+			}
+			log.LogAttrs(ctx, level, "verify", append([]slog.Attr{slog.Any("verification", v)},
+				emf.Attrs(time.Now(), cfg.Metrics.Namespace, emf.Directive{Dimensions: [][]string{{}}, Metrics: []emf.Metric{
+					{Name: metricVerifyFindings, Unit: emf.Count, Value: float64(v.FindingCount)},
+					{Name: metricVerifiedStreams, Unit: emf.Count, Value: float64(v.Streams)},
+				}})...)...)
+			return v, err
+		case "rebuild":
+			rebuilt, err := store.Rebuild(ctx, time.Now, until(ctx, r.Seconds))
+			log.LogAttrs(ctx, slog.LevelInfo, "rebuild", slog.Any("rebuilt", rebuilt))
+			return rebuilt, err
 		default:
-			return nil, fmt.Errorf("view %q is unknown: %s", request.View, usage)
+			return nil, fmt.Errorf("view %q is unknown: %s", r.View, usage)
 		}
 	}, nil
+}
+
+func verify(ctx context.Context, store *dynamo.Store, r request) (ledger.Verification, error) {
+	switch {
+	case r.Sub != "":
+		return store.VerifyUser(ctx, r.Sub, time.Now)
+	case r.Day != "":
+		if _, err := time.Parse(time.DateOnly, r.Day); err != nil {
+			return ledger.Verification{}, fmt.Errorf("day %q is none: %s", r.Day, usage)
+		}
+		return store.VerifyDay(ctx, r.Day, time.Now)
+	default:
+		return store.Verify(ctx, time.Now, until(ctx, r.Seconds))
+	}
+}
+
+// until is when to stop walking for now: after so many seconds if any are given, but with a tenth of Lambda's time left for what comes
+// after the walk.
+func until(ctx context.Context, seconds int) time.Time {
+	stop := time.Now().Add(time.Duration(seconds) * time.Second)
+	if deadline, ok := ctx.Deadline(); ok {
+		if latest := deadline.Add(-time.Until(deadline) / 10); seconds == 0 || stop.After(latest) {
+			return latest
+		}
+	}
+	return stop
 }

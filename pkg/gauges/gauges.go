@@ -25,6 +25,7 @@ const (
 	MetricOldestBlockedAge     = "OldestBlockedAge"     // only while someone is blocked
 	MetricOldestUnconfirmedAge = "OldestUnconfirmedAge" // only while someone is unconfirmed
 	MetricLastEventAge         = "LastEventAge"         // only after the first event
+	MetricVerificationAge      = "VerificationAge"      // only after the first verification
 	MetricSpoolDepth           = "SpoolDepth"
 	MetricDeadLetterDepth      = "DeadLetterDepth"
 )
@@ -86,6 +87,9 @@ func Of(p progress.Progress) []types.MetricDatum {
 	age(MetricOldestBlockedAge, oldest)
 	age(MetricOldestUnconfirmedAge, p.Unconfirmed.Oldest)
 	age(MetricLastEventAge, p.LastActivity)
+	if p.Verification != nil {
+		age(MetricVerificationAge, &p.Verification.FinishedAt)
+	}
 	if p.Spool != nil {
 		add(MetricSpoolDepth, count, float64(p.Spool.Waiting))
 		add(MetricDeadLetterDepth, count, float64(p.Spool.DeadLetters))

@@ -30,7 +30,17 @@ type Progress struct {
 	Challenges map[string]int      `json:"challenges"` // attempts that a challenge stopped, by its name
 	Days       []Day               `json:"days"`       // days with events, in order
 
-	Spool *Spool `json:"spool"` // null if the queues could not be asked
+	Spool        *Spool        `json:"spool"`        // null if the queues could not be asked
+	Verification *Verification `json:"verification"` // the last that is complete; null if there is none yet
+}
+
+// Verification is what verifying the whole ledger came to.
+type Verification struct {
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at"`
+	Users      int       `json:"users"` // whose events and record were verified
+	Events     int       `json:"events"`
+	Findings   int       `json:"findings"` // what is wrong; the function maintain names it
 }
 
 // Waiting counts users who stand somewhere, and says since when the first of them does.
@@ -109,6 +119,8 @@ type Source interface {
 	Tallies(ctx context.Context) ([]ledger.Tally, error)
 	// Oldest returns since when the first user has stood in a standing; the zero time if nobody does.
 	Oldest(ctx context.Context, standing string) (time.Time, error)
+	// Verification returns what the last verification came to; the zero Verification if there was none.
+	Verification(ctx context.Context) (ledger.Verification, error)
 }
 
 // Collect returns the progress as the source has it now, but for the spool.
@@ -128,6 +140,13 @@ func Collect(ctx context.Context, source Source, now time.Time) (Progress, error
 			return err
 		})
 	}
+	group.Go(func() error {
+		v, err := source.Verification(ctx)
+		if v.Complete {
+			p.Verification = &Verification{v.StartedAt, v.FinishedAt, v.Streams, v.Events, v.FindingCount}
+		}
+		return err
+	})
 	oldest(&p.Unconfirmed, migration.Record{Status: migration.Arrived})
 	for i, b := range p.Blocked {
 		oldest(&p.Blocked[i].Waiting, migration.Record{Status: migration.Blocked, Reason: b.Reason, Challenge: b.Challenge})

@@ -1,0 +1,316 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// Rebuilt is what a rebuild found and wrote.
+type Rebuilt struct {
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	Complete   bool      `json:"complete"` // if not, the next call goes on
+
+	Streams        int `json:"streams"`
+	Events         int `json:"events"`
+	RecordsWritten int `json:"records_written"` // records that were missing or differed, and those without any event, removed
+	TalliesWritten int `json:"tallies_written"`
+	BrokenStreams  int `json:"broken_streams"` // left as they are, with their records: verify names them
+}
+
+var rebuildState = key("rebuild", "state")
+
+// resumable is how long after it was left a rebuild goes on where it was. What changed behind it since, it would not see.
+const resumable = time.Hour
+
+// writers is how many records a segment writes at once.
+const writers = 16
+
+// rebuilding is a walk that writes what the streams fold to.
+type rebuilding struct {
+	Walk   walk
+	Result Rebuilt
+	Sealed map[string]bool // the tallies of days that were not over, which took no more counts from then on
+	LeftAt time.Time
+
+	store *Store
+	mu    sync.Mutex // of Walk.Recount and Result
+}
+
+// Rebuild makes the progress table what the audit table says that it is, whatever it holds and while others write: records, the
+// index attention, tallies, closed days and months. It writes only what differs. It walks until the given time, if that is not zero;
+// if it is not complete then, the next call goes on. If it fails or is killed, the next call does what is left to do, or starts
+// again: both end the same. Its memory does not depend on how many events there are.
+//
+// Tallies: an event says which tally counted it. Those that a writer may add to are sealed first; writers go on in the next
+// generation, which so is exact from its beginning. What is sealed, and what is over, is counted again from the events.
+func (s *Store) Rebuild(ctx context.Context, now func() time.Time, until time.Time) (Rebuilt, error) {
+	r := &rebuilding{store: s}
+	ok, err := s.kept(ctx, rebuildState, r)
+	if err == nil && (!ok || now().Sub(r.LeftAt) > resumable) {
+		r = &rebuilding{Walk: newWalk(now()), Result: Rebuilt{StartedAt: migration.Millis(now())}, store: s}
+		r.Sealed, err = s.seal(ctx, now())
+	}
+	if err != nil {
+		return Rebuilt{}, err
+	}
+	done, err := s.walk(ctx, &r.Walk, until, r)
+	if err == nil && done {
+		err = r.writeTallies(ctx)
+	}
+	if err == nil && done {
+		err = s.closeAgain(ctx, now())
+	}
+	if err != nil || !done {
+		r.LeftAt = now()
+		return r.Result, errors.Join(err, s.keep(ctx, rebuildState, r))
+	}
+	r.Result.Complete, r.Result.FinishedAt = true, migration.Millis(now())
+	return r.Result, s.forget(ctx, rebuildState)
+}
+
+// patient waits for a transaction that is in the way, which the SDK takes for a failure, as long as the context lets it.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling
+func patient(o *dynamodb.Options) {
+	o.Retryer = retry.AddWithMaxAttempts(retry.AddWithErrorCodes(o.Retryer, "TransactionConflictException"), 0)
+}
+
+// seal seals every tally of the days that are not over yet, those that only events name included: were the progress table lost, a
+// function that still runs could go on in a later generation than the table knows.
+func (s *Store) seal(ctx context.Context, now time.Time) (map[string]bool, error) {
+	open, newest := ledger.Day(now.Add(-closingDelay)), ledger.Day(now.Add(closingDelay))
+	counted, err := s.counted(ctx, open, highest)
+	if err != nil {
+		return nil, err
+	}
+	sealed := map[string]bool{}
+	for tally := range counted {
+		sealed[tally] = true
+	}
+	for _, day := range slices.Compact([]string{open, newest}) {
+		for shard := range dayShards {
+			for it, err := range s.recorded(ctx, day, shard) {
+				if err != nil {
+					return nil, err
+				}
+				sealed[tallySort(day, generation(it))] = true
+			}
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(tallyShards)
+	for tally := range sealed {
+		for shard := range tallyShards {
+			group.Go(func() error {
+				_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+					TableName:                 &s.config.ProgressTable,
+					Key:                       key(tallyShard(shard), tally),
+					UpdateExpression:          aws.String("SET sealed = :true"),
+					ExpressionAttributeValues: item{":true": &types.AttributeValueMemberBOOL{Value: true}},
+				}, patient)
+				return wrap(err, "seal tally %s", tally)
+			})
+		}
+	}
+	return sealed, group.Wait()
+}
+
+func (r *rebuilding) visitStreams(ctx context.Context, streams []folded) error {
+	keys := make([]item, len(streams))
+	for i, f := range streams {
+		keys[i] = recordKey(f.sub)
+	}
+	records, err := r.store.batchGet(ctx, r.store.config.ProgressTable, keys)
+	if err != nil {
+		return err
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(writers)
+	for _, f := range streams {
+		if len(judge(f, records[userKey(f.sub)])) > 0 {
+			group.Go(func() error { return r.restore(groupCtx, f, records[userKey(f.sub)]) })
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Result.Streams += len(streams)
+	for _, f := range streams {
+		r.Result.Events += f.events
+		for _, c := range f.counts {
+			if r.recounts(c.tally) {
+				r.Walk.Recount.add(c)
+			}
+		}
+	}
+	return nil
+}
+
+// recounts tells whether a tally is counted again: nobody else counts in it.
+func (r *rebuilding) recounts(tally string) bool {
+	return dayOf(tally) < r.Walk.Open || r.Sealed[tally]
+}
+
+func (r *rebuilding) visitItems(ctx context.Context, items []item) error {
+	streamless, _, err := r.store.streamless(ctx, items)
+	if err != nil {
+		return err
+	}
+	for _, sub := range streamless {
+		f, record, err := r.store.snapshot(ctx, sub)
+		if err == nil {
+			err = r.restore(ctx, f, record)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, it := range items {
+		if stray(it) {
+			if err := r.store.forget(ctx, key(attribute(it, "pk"), attribute(it, "sk"))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// restore makes a user's record what the stream folds to, or removes one that has no stream. It is given both as they were read, the
+// stream first.
+func (r *rebuilding) restore(ctx context.Context, f folded, record item) error {
+	// A record that is ahead of what was read may be right: then only both at one moment tell.
+	ahead := version(record) > f.record.Version
+	for {
+		if ahead {
+			var err error
+			if f, record, err = r.store.snapshot(ctx, f.sub); err != nil {
+				return err
+			}
+		}
+		switch findings := judge(f, record); {
+		case len(findings) == 0:
+			return nil
+		case len(f.findings) > 0:
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.Result.BrokenStreams++
+			return nil
+		}
+		err := r.store.replace(ctx, f, record)
+		var changed *types.ConditionalCheckFailedException
+		switch {
+		case errors.As(err, &changed):
+			ahead = true
+		case err != nil:
+			return wrap(err, "write record %s", f.sub)
+		default:
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.Result.RecordsWritten++
+			return nil
+		}
+	}
+}
+
+func version(record item) int {
+	var version int
+	_ = attributevalue.Unmarshal(record["version"], &version) // what is no number is not ahead of anything
+	return version
+}
+
+// replace puts the fold in the place of the record that was read, on condition that it stands: every event changes its version.
+func (s *Store) replace(ctx context.Context, f folded, record item) error {
+	condition, values := "attribute_not_exists(pk)", item(nil)
+	switch {
+	case record["version"] != nil:
+		condition, values = "version = :version", item{":version": record["version"]}
+	case record != nil:
+		condition = "attribute_exists(pk) AND attribute_not_exists(version)"
+	}
+	if f.events == 0 {
+		_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: &s.config.ProgressTable, Key: recordKey(f.sub),
+			ConditionExpression: &condition, ExpressionAttributeValues: values,
+		}, patient)
+		return err
+	}
+	it, err := marshalRecord(f.record)
+	if err != nil {
+		return err
+	}
+	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.config.ProgressTable, Item: it, ConditionExpression: &condition, ExpressionAttributeValues: values,
+	}, patient)
+	return err
+}
+
+// writeTallies puts the recount in the place of what differs from it: the whole into the first shard, nothing into the others.
+func (r *rebuilding) writeTallies(ctx context.Context) error {
+	counted, err := r.store.counted(ctx, lowest, highest)
+	if err != nil {
+		return err
+	}
+	for _, tally := range union(counted, r.Walk.Recount) {
+		want := r.Walk.Recount[tally]
+		if !r.recounts(tally) || counted[tally].differs(want.Counters) == "" {
+			continue
+		}
+		group, groupCtx := errgroup.WithContext(ctx)
+		for shard := range tallyShards {
+			group.Go(func() error {
+				t := ledger.Tally{Period: tally}
+				if shard == 0 {
+					t.Counters, t.RecordedAt = want.Counters, want.RecordedAt
+				}
+				it, err := marshalTally(tallyShard(shard), t)
+				if err != nil {
+					return err
+				}
+				it["sealed"] = &types.AttributeValueMemberBOOL{Value: true}
+				_, err = r.store.client.PutItem(groupCtx, &dynamodb.PutItemInput{TableName: &r.store.config.ProgressTable, Item: it}, patient)
+				return wrap(err, "write tally %s", tally)
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		r.Result.TalliesWritten++
+	}
+	return nil
+}
+
+// closeAgain removes the closed months and days and closes them anew. It begins with the newest: at every moment reports find each
+// day, closed or in its shards.
+func (s *Store) closeAgain(ctx context.Context, now time.Time) error {
+	for _, pk := range []string{closedMonths, closedDays} {
+		var closed []item
+		for it, err := range s.partition(ctx, pk, lowest, highest) {
+			if err != nil {
+				return err
+			}
+			closed = append(closed, key(pk, attribute(it, "sk")))
+		}
+		for _, k := range slices.Backward(closed) {
+			if err := s.forget(ctx, k); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := s.Close(ctx, now)
+	return err
+}

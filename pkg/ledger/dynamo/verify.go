@@ -1,0 +1,349 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// Where a verification that is under way, and the result of the last, are kept.
+var (
+	verifyState  = key("verify", "state")
+	verifyResult = key("verify", "result")
+)
+
+// verifying is a walk that judges what it meets.
+type verifying struct {
+	Walk   walk
+	Result ledger.Verification
+
+	store *Store
+	mu    sync.Mutex // of Walk.Recount and Result
+}
+
+// Verify holds every event, record and entry of the index attention to what was written, and every tally of a day that ended an hour
+// before it began to the recount, whoever writes meanwhile. It works until the given time, if that is not zero, and for as long as
+// the tallies take; if it is not complete then, the next call goes on. Its memory does not depend on how many events there are.
+func (s *Store) Verify(ctx context.Context, now func() time.Time, until time.Time) (ledger.Verification, error) {
+	v := &verifying{store: s}
+	ok, err := s.kept(ctx, verifyState, v)
+	if err != nil {
+		return ledger.Verification{}, err
+	}
+	if !ok {
+		v.Walk, v.Result = newWalk(now()), newVerification(now())
+	}
+	done, err := s.walk(ctx, &v.Walk, until, v)
+	if err == nil && done {
+		err = v.compare(ctx, lowest, highest, now())
+	}
+	if err != nil || !done {
+		return v.Result, errors.Join(err, s.keep(ctx, verifyState, v))
+	}
+	v.Result.Complete, v.Result.FinishedAt = true, migration.Millis(now())
+	if err := s.keep(ctx, verifyResult, v.Result); err != nil {
+		return v.Result, err
+	}
+	return v.Result, s.forget(ctx, verifyState)
+}
+
+func newVerification(now time.Time) ledger.Verification {
+	return ledger.Verification{StartedAt: migration.Millis(now), Findings: []ledger.Finding{}}
+}
+
+// Verification returns what the last complete Verify came to; if there was none yet, how far the first is; the zero Verification
+// before it.
+func (s *Store) Verification(ctx context.Context) (ledger.Verification, error) {
+	var result ledger.Verification
+	if ok, err := s.kept(ctx, verifyResult, &result); ok || err != nil {
+		return result, err
+	}
+	var v verifying
+	_, err := s.kept(ctx, verifyState, &v)
+	return v.Result, err
+}
+
+// VerifyUser verifies one user's events and record.
+func (s *Store) VerifyUser(ctx context.Context, sub string, now func() time.Time) (ledger.Verification, error) {
+	v := verifying{Result: newVerification(now()), store: s}
+	f, record, err := s.snapshot(ctx, sub)
+	if err != nil {
+		return v.Result, err
+	}
+	if f.events > 0 {
+		v.Result.Streams = 1
+	}
+	if record != nil {
+		v.Result.Records = 1
+	}
+	v.Result.Events = f.events
+	v.Result.Find(judge(f, record)...)
+	v.Result.Complete, v.Result.FinishedAt = true, migration.Millis(now())
+	return v.Result, nil
+}
+
+// VerifyDay verifies all events and records of the users of one day (UTC, 2006-01-02), and the day's tally if the day ended an hour
+// ago. It finds the users by the index by_day: an event that the index does not list shows in the tally.
+func (s *Store) VerifyDay(ctx context.Context, day string, now func() time.Time) (ledger.Verification, error) {
+	v := verifying{Walk: newWalk(now()), Result: newVerification(now()), store: s}
+	group, groupCtx := errgroup.WithContext(ctx)
+	for shard := range dayShards {
+		group.Go(func() error {
+			for it, err := range s.recorded(groupCtx, day, shard) {
+				if err == nil {
+					err = v.visitDay(groupCtx, day, it)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return v.Result, err
+	}
+	if err := v.compare(ctx, day, day+highest, now()); err != nil {
+		return v.Result, err
+	}
+	v.Result.Complete, v.Result.FinishedAt = true, migration.Millis(now())
+	return v.Result, nil
+}
+
+// recorded reads the events of a day that the index by_day lists in a shard.
+func (s *Store) recorded(ctx context.Context, day string, shard int) iter.Seq2[item, error] {
+	return s.query(ctx, &dynamodb.QueryInput{
+		TableName:                 &s.config.AuditTable,
+		IndexName:                 aws.String("by_day"),
+		KeyConditionExpression:    aws.String("day_shard = :shard"),
+		ExpressionAttributeValues: item{":shard": text(fmt.Sprintf("%s#%d", day, shard))},
+	})
+}
+
+// visitDay verifies the user of an event, when it is the user's first of that day.
+func (v *verifying) visitDay(ctx context.Context, day string, it item) error {
+	f, record, err := v.store.snapshot(ctx, attribute(it, "pk"))
+	if err != nil {
+		return err
+	}
+	f.counts = slices.DeleteFunc(f.counts, func(c count) bool { return dayOf(c.tally) != day })
+	if len(f.counts) > 0 && f.counts[0].seq != sequence(it) {
+		return nil
+	}
+	v.add([]folded{f}, judge(f, record))
+	return nil
+}
+
+func (v *verifying) visitStreams(ctx context.Context, streams []folded) error {
+	keys := make([]item, len(streams))
+	for i, f := range streams {
+		keys[i] = recordKey(f.sub)
+	}
+	records, err := v.store.batchGet(ctx, v.store.config.ProgressTable, keys)
+	if err != nil {
+		return err
+	}
+	var findings []ledger.Finding
+	for _, f := range streams {
+		if len(judge(f, records[userKey(f.sub)])) == 0 {
+			continue
+		}
+		// The user may have signed in between the two reads.
+		f, record, err := v.store.snapshot(ctx, f.sub)
+		if err != nil {
+			return err
+		}
+		findings = append(findings, judge(f, record)...)
+	}
+	v.add(streams, findings)
+	return nil
+}
+
+func (v *verifying) visitItems(ctx context.Context, items []item) error {
+	var findings []ledger.Finding
+	streamless, records, err := v.store.streamless(ctx, items)
+	if err != nil {
+		return err
+	}
+	for _, sub := range streamless {
+		f, record, err := v.store.snapshot(ctx, sub)
+		if err != nil {
+			return err
+		}
+		findings = append(findings, judge(f, record)...)
+	}
+	for _, it := range items {
+		if stray(it) {
+			findings = append(findings, ledger.Finding{
+				Kind: ledger.AttentionDiffers, Detail: "an entry that is no record's: " + attribute(it, "pk") + ", " + attribute(it, "sk"),
+			})
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.Result.Records += records
+	v.Result.Find(findings...)
+	return nil
+}
+
+// streamless returns the users among the items' records who have no first event, and how many records there are. Whoever has one is
+// met in the walk through the streams.
+func (s *Store) streamless(ctx context.Context, items []item) (subs []string, records int, err error) {
+	var keys []item
+	for _, it := range items {
+		if sub, ok := recordOf(it); ok {
+			subs, keys = append(subs, sub), append(keys, eventKey(sub, 1))
+		}
+	}
+	firsts, err := s.batchGet(ctx, s.config.AuditTable, keys)
+	return slices.DeleteFunc(subs, func(sub string) bool { return firsts[sub] != nil }), len(keys), err
+}
+
+// stray tells whether an item stands in the index attention and is no record.
+func stray(it item) bool {
+	_, isRecord := recordOf(it)
+	return !isRecord && (it["attention"] != nil || it["attention_sort"] != nil)
+}
+
+func (v *verifying) add(streams []folded, findings []ledger.Finding) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.Result.Streams += len(streams)
+	v.Result.Find(findings...)
+	for _, f := range streams {
+		v.Result.Events += f.events
+		for _, c := range f.counts {
+			if dayOf(c.tally) < v.Walk.Open {
+				v.Walk.Recount.add(c)
+			}
+		}
+	}
+}
+
+// judge holds a user's record to the fold of the stream, if that is whole.
+func judge(f folded, record item) []ledger.Finding {
+	finding := func(kind ledger.FindingKind, format string, args ...any) []ledger.Finding {
+		return []ledger.Finding{{Kind: kind, Sub: f.sub, Detail: fmt.Sprintf(format, args...)}}
+	}
+	switch {
+	case len(f.findings) > 0:
+		return f.findings
+	case f.events == 0 && record == nil:
+		return nil
+	case f.events == 0:
+		return finding(ledger.StreamMissing, "there is a record, and no event")
+	case record == nil:
+		return finding(ledger.RecordMissing, "there are %d events, and no record", f.events)
+	}
+	want, err := marshalRecord(f.record)
+	if err != nil {
+		return finding(ledger.RecordDiffers, "the events fold to no record")
+	}
+	var attention, others []string
+	for _, name := range differing(want, record) {
+		if strings.HasPrefix(name, "attention") {
+			attention = append(attention, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	var findings []ledger.Finding
+	if len(others) > 0 {
+		findings = finding(ledger.RecordDiffers, "not what the events fold to: %s", strings.Join(others, ", "))
+	}
+	if len(attention) > 0 {
+		findings = append(findings, finding(ledger.AttentionDiffers, "not what the events fold to: %s", strings.Join(attention, ", "))...)
+	}
+	return findings
+}
+
+// compare holds the tallies between two sort keys to the recount, if their days were over when the walk began: the shards', and
+// those of the closed days and months.
+func (v *verifying) compare(ctx context.Context, from, to string, now time.Time) error {
+	counted, err := v.store.counted(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	var findings []ledger.Finding
+	compared := 0
+	for _, tally := range union(counted, v.Walk.Recount) {
+		day := dayOf(tally)
+		if begun := day <= ledger.Day(now.Add(closingDelay)); begun && day >= v.Walk.Open {
+			continue
+		}
+		compared++
+		if how := counted[tally].differs(v.Walk.Recount[tally].Counters); how != "" {
+			findings = append(findings, tallyDiffers(day, "tally "+tally+": "+how))
+		}
+	}
+	days, months := v.Walk.Recount.periods()
+	for pk, want := range map[string]map[string]ledger.Tally{closedDays: days, closedMonths: months} {
+		n, found, err := v.compareClosed(ctx, pk, from, to, want, now)
+		if err != nil {
+			return err
+		}
+		compared += n
+		findings = append(findings, found...)
+	}
+	v.Result.Tallies += compared
+	v.Result.Find(findings...)
+	return nil
+}
+
+func tallyDiffers(period, how string) ledger.Finding {
+	return ledger.Finding{Kind: ledger.TallyDiffers, Day: period, Detail: how}
+}
+
+// compareClosed holds closed days, or months, to the recount. Periods after the newest closed one need not be closed yet; one
+// before it that is not would be missing from the reports.
+func (v *verifying) compareClosed(
+	ctx context.Context, pk, from, to string, recount map[string]ledger.Tally, now time.Time,
+) (compared int, findings []ledger.Finding, err error) {
+	closed := map[string]ledger.Tally{}
+	newest := ""
+	for it, err := range v.store.partition(ctx, pk, from, to) {
+		if err != nil {
+			return 0, nil, err
+		}
+		newest = attribute(it, "sk")
+		tally, err := unmarshalTally(it)
+		if err != nil {
+			findings = append(findings, tallyDiffers(newest, pk+" cannot be read"))
+		}
+		closed[newest] = tally
+	}
+	cut := func(day, period string) string { return day[:min(len(day), len(period))] }
+	for _, period := range union(closed, recount) {
+		tally, isClosed := closed[period]
+		how := differs(tally.Counters, recount[period].Counters)
+		switch {
+		case isClosed && period >= cut(ledger.Day(now), period):
+			how = "closed before its end"
+		case period >= cut(v.Walk.Open, period), !isClosed && period > newest:
+			continue
+		case !isClosed:
+			how = "not there"
+		case how == "" && slices.ContainsFunc(union(tally.Days, recount[period].Days), func(day string) bool {
+			return tally.Days[day] != recount[period].Days[day]
+		}):
+			how = "days are not what they came to"
+		}
+		compared++
+		if how != "" {
+			findings = append(findings, tallyDiffers(period, pk+": "+how))
+		}
+	}
+	return compared, findings, nil
+}

@@ -1,0 +1,173 @@
+package dynamo
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/memory"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+const sub = "0b5ad4f1-3c1e-4a0f-9d65-6a1f0c8f2b11"
+
+// written returns the items of a stream of three events, and of its record, as Commit writes them.
+func written(t *testing.T) (events []item, record item) {
+	t.Helper()
+	now := time.Date(2026, 7, 14, 23, 59, 58, 123e6, time.UTC)
+	store := memory.New()
+	l := ledger.New(store, migration.Policy{RetryWindow: time.Second}, func() time.Time { now = now.Add(time.Second); return now })
+	for _, e := range []migration.Event{
+		{Outcome: migration.Rejected, Reason: migration.WrongPassword},
+		{Outcome: migration.Rejected, Reason: migration.ChallengeRequired, Challenge: "SMS_MFA", Factors: []string{"SMS_MFA"}},
+		{Outcome: migration.Migrated},
+	} {
+		e.Schema, e.Sub, e.Kind, e.Trigger, e.At, e.ID = migration.Schema, sub, migration.Attempt, migration.SignIn, now, ulid.Make().String()
+		e.RequestID, e.FunctionVersion = "8c1d8f1f-1f0e-4f3a-9a39-5a6f1c8b7f00", "$LATEST"
+		if _, err := l.Append(t.Context(), sub, func(migration.Record) migration.Event { return e }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stream, err := store.Stream(t.Context(), sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range stream {
+		it, err := marshalEvent(e, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, it)
+	}
+	if record, err = marshalRecord(migration.Fold(stream)); err != nil {
+		t.Fatal(err)
+	}
+	return events, record
+}
+
+// variants returns every value that differs from v in one bit, or in one element; and one of another type.
+func variants(v types.AttributeValue) []types.AttributeValue {
+	all := []types.AttributeValue{&types.AttributeValueMemberBOOL{Value: true}}
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		for i := range 8 * len(v.Value) {
+			b := []byte(v.Value)
+			b[i/8] ^= 1 << (i % 8)
+			if utf8.Valid(b) {
+				all = append(all, text(string(b)))
+			}
+		}
+		all = append(all, text(v.Value+" "))
+	case *types.AttributeValueMemberN:
+		for bit := range 31 {
+			var n int
+			_, _ = fmt.Sscan(v.Value, &n)
+			all = append(all, number(n^1<<bit))
+		}
+	case *types.AttributeValueMemberL:
+		all = append(all, &types.AttributeValueMemberL{Value: append(slices.Clone(v.Value), text("X"))})
+	case *types.AttributeValueMemberM:
+		for name, one := range v.Value {
+			for _, variant := range variants(one) {
+				m := maps.Clone(v.Value)
+				m[name] = variant
+				all = append(all, &types.AttributeValueMemberM{Value: m})
+			}
+		}
+	}
+	return all
+}
+
+// alterations returns the item with every attribute altered in every way, with each one taken away, and with one more.
+func alterations(it item) map[string][]item {
+	all := map[string][]item{}
+	for name, value := range it {
+		for _, variant := range variants(value) {
+			altered := maps.Clone(it)
+			altered[name] = variant
+			all[name] = append(all[name], altered)
+		}
+		lacking := maps.Clone(it)
+		delete(lacking, name)
+		all[name] = append(all[name], lacking)
+	}
+	more := maps.Clone(it)
+	more["more"] = text("")
+	all["one more"] = []item{more}
+	return all
+}
+
+func TestWhatWasWrittenHasNoFindings(t *testing.T) {
+	events, record := written(t)
+	if findings := judge(fold(sub, events), record); findings != nil {
+		t.Error(findings)
+	}
+	if findings := judge(fold(sub, nil), nil); findings != nil {
+		t.Errorf("an unknown user: %v", findings)
+	}
+}
+
+// Not a bit of an event's item can be altered unseen, be it sealed by the hash or derived. (pk groups the items before they get here.)
+func TestNoBitOfAnEventCanBeAltered(t *testing.T) {
+	events, record := written(t)
+	tried := 0
+	for i := range events {
+		alterations := alterations(events[i])
+		delete(alterations, "pk")
+		for name, items := range alterations {
+			for _, altered := range items {
+				tried++
+				stream := slices.Clone(events)
+				stream[i] = altered
+				named := func(f ledger.Finding) bool {
+					return f.Sub == sub && (f.Kind == ledger.AlteredEvent || f.Kind == ledger.ForeignEvent)
+				}
+				if findings := judge(fold(sub, stream), record); !slices.ContainsFunc(findings, named) {
+					t.Fatalf("event %d, %s: %v: %v", i+1, name, altered[name], findings)
+				}
+			}
+		}
+	}
+	t.Logf("%d alterations", tried)
+}
+
+// Nor of a record: what is in the index of those who wait is told apart from the rest.
+func TestNoBitOfARecordCanBeAltered(t *testing.T) {
+	events, record := written(t)
+	for name, items := range alterations(record) {
+		want := ledger.RecordDiffers
+		if name == "attention" || name == "attention_sort" {
+			want = ledger.AttentionDiffers
+		}
+		for _, altered := range items {
+			findings := judge(fold(sub, events), altered)
+			if len(findings) != 1 || findings[0].Kind != want || findings[0].Sub != sub {
+				t.Fatalf("%s: %v: %v, want %s", name, altered[name], findings, want)
+			}
+		}
+	}
+}
+
+func TestRecordAndStreamMissEachOther(t *testing.T) {
+	events, record := written(t)
+	for name, tt := range map[string]struct {
+		events []item
+		record item
+		want   ledger.FindingKind
+	}{
+		"no record":                {events, nil, ledger.RecordMissing},
+		"no event":                 {nil, record, ledger.StreamMissing},
+		"the newest event cut off": {events[:2], record, ledger.RecordDiffers},
+	} {
+		if findings := judge(fold(sub, tt.events), tt.record); len(findings) == 0 || findings[0].Kind != tt.want {
+			t.Errorf("%s: %v, want %s", name, findings, tt.want)
+		}
+	}
+}

@@ -149,7 +149,7 @@ func stockEmulator(t *testing.T, stack *sandbox.Stack) *cognitoidp.Client {
 	port := freePort(t)
 	command.Dir = dir
 	command.Env = append(command.Env, "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port))
-	command.Stdout, command.Stderr = &output, &output
+	command.Stdout, command.Stderr = output, output
 	emulator, err := process.Start("the emulator as it comes", command)
 	if err != nil {
 		t.Fatal(err)

@@ -25,27 +25,44 @@ type calls struct {
 	units      map[string]float64
 }
 
+func newCalls() *calls { return &calls{operations: map[string]int{}, units: map[string]float64{}} }
+
+// count is one of a client configuration's APIOptions.
 func (c *calls) count(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("CountCalls", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 	) (middleware.InitializeOutput, middleware.Metadata, error) {
-		if transaction, ok := in.Parameters.(*dynamodb.TransactWriteItemsInput); ok {
-			transaction.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
+		switch input := in.Parameters.(type) {
+		case *dynamodb.TransactWriteItemsInput:
+			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
+		case *dynamodb.QueryInput:
+			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
 		}
 		out, metadata, err := next.HandleInitialize(ctx, in)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.operations[middleware.GetOperationName(ctx)]++
-		if transaction, ok := out.Result.(*dynamodb.TransactWriteItemsOutput); ok {
-			for _, consumed := range transaction.ConsumedCapacity {
-				c.units[aws.ToString(consumed.TableName)] += aws.ToFloat64(consumed.Table.CapacityUnits)
-				for name, index := range consumed.GlobalSecondaryIndexes {
-					c.units[name] += aws.ToFloat64(index.CapacityUnits)
-				}
+		switch output := out.Result.(type) {
+		case *dynamodb.TransactWriteItemsOutput:
+			for _, consumed := range output.ConsumedCapacity {
+				c.add(consumed)
+			}
+		case *dynamodb.QueryOutput:
+			if output.ConsumedCapacity != nil {
+				c.add(*output.ConsumedCapacity)
 			}
 		}
 		return out, metadata, err
 	}), middleware.Before)
+}
+
+func (c *calls) add(consumed types.ConsumedCapacity) {
+	if consumed.Table != nil {
+		c.units[aws.ToString(consumed.TableName)] += aws.ToFloat64(consumed.Table.CapacityUnits)
+	}
+	for name, index := range consumed.GlobalSecondaryIndexes {
+		c.units[name] += aws.ToFloat64(index.CapacityUnits)
+	}
 }
 
 // A user's first attempt is one transaction, with nothing read before it, and none of its items is larger than one kilobyte, by
@@ -80,7 +97,7 @@ func TestWhatAnEventCosts(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			c := &calls{operations: map[string]int{}, units: map[string]float64{}}
+			c := newCalls()
 			cfg := sandbox.Config(local.DynamoDB.Endpoint())
 			cfg.APIOptions = append(cfg.APIOptions, c.count)
 			l := ledger.New(dynamo.New(cfg, stack.Tables, 10*time.Second), migration.Policy{}, time.Now)

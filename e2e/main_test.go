@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,32 +29,20 @@ import (
 
 var (
 	local  *sandbox.Sandbox
-	output lockedBuffer // of the sandbox's processes
+	output *os.File // of the sandbox's processes, for whoever has to find out why a test fails
 )
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		var err error
-		if local, err = sandbox.Start(ctx, 1, &output); err != nil {
+		if output, err = os.Create("../build/e2e.log"); err != nil {
+			fmt.Fprintln(os.Stderr, `run "make test", which builds what is tested:`, err)
+			return 1
+		}
+		defer output.Close()
+		if local, err = sandbox.Start(ctx, 1, output); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}

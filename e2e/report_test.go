@@ -8,14 +8,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
@@ -275,9 +272,9 @@ func TestReportStaysCheap(t *testing.T) {
 	}
 	writeDays(t, stack, today, 1, 50) // not closed yet
 
-	var units float64
+	c := newCalls()
 	cfg := sandbox.Config(local.DynamoDB.Endpoint())
-	cfg.APIOptions = append(cfg.APIOptions, countUnits(&units))
+	cfg.APIOptions = append(cfg.APIOptions, c.count)
 	p, err := progress.Collect(t.Context(), dynamo.New(cfg, stack.Tables, 10*time.Second), time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -285,6 +282,7 @@ func TestReportStaysCheap(t *testing.T) {
 	if p.Users.Seen() != users+50 || len(p.Days) < 365*years {
 		t.Errorf("%+v on %d days", p.Users, len(p.Days))
 	}
+	units := c.units[stack.Tables.ProgressTable] + c.units["attention"]
 	t.Logf("%.1f read units", units)
 	if units == 0 || units > 100 {
 		t.Errorf("%.1f read units, want at most 100", units)
@@ -330,26 +328,5 @@ func countDays(t *testing.T, table string, from, to time.Time, users int) {
 	}
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// countUnits has a client ask DynamoDB what its queries cost, and adds that up.
-func countUnits(units *float64) func(*middleware.Stack) error {
-	var mu sync.Mutex
-	return func(stack *middleware.Stack) error {
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("CountUnits", func(
-			ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
-		) (middleware.InitializeOutput, middleware.Metadata, error) {
-			if query, ok := in.Parameters.(*dynamodb.QueryInput); ok {
-				query.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
-			}
-			out, metadata, err := next.HandleInitialize(ctx, in)
-			if query, ok := out.Result.(*dynamodb.QueryOutput); ok && query.ConsumedCapacity != nil {
-				mu.Lock()
-				*units += aws.ToFloat64(query.ConsumedCapacity.CapacityUnits)
-				mu.Unlock()
-			}
-			return out, metadata, err
-		}), middleware.Before)
 	}
 }

@@ -1,0 +1,418 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+)
+
+type item = map[string]types.AttributeValue
+
+// table is a table in the hands of someone whom no policy keeps away from it.
+type table struct {
+	client *dynamodb.Client
+	name   string
+}
+
+func tablesOf(stack *sandbox.Stack) (audit, progress table) {
+	client := local.DynamoDBClient()
+	return table{client, stack.Tables.AuditTable}, table{client, stack.Tables.ProgressTable}
+}
+
+func key(pk, sk string) item {
+	return item{"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk}}
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func (tb table) get(t *testing.T, pk, sk string) item {
+	t.Helper()
+	out, err := tb.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &tb.name, Key: key(pk, sk), ConsistentRead: aws.Bool(true)})
+	if err != nil || out.Item == nil {
+		t.Fatalf("%s, %s: %v, %v", pk, sk, out, err)
+	}
+	return out.Item
+}
+
+func (tb table) put(t *testing.T, it item) {
+	t.Helper()
+	if _, err := tb.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &tb.name, Item: it}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (tb table) remove(t *testing.T, pk, sk string) {
+	t.Helper()
+	if _, err := tb.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &tb.name, Key: key(pk, sk)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// all returns every item of the table.
+func (tb table) all(t *testing.T) []item {
+	t.Helper()
+	var items []item
+	for pages := dynamodb.NewScanPaginator(tb.client, &dynamodb.ScanInput{TableName: &tb.name, ConsistentRead: aws.Bool(true)}); pages.HasMorePages(); {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, page.Items...)
+	}
+	return items
+}
+
+// restore makes the table hold these items and no others.
+func (tb table) restore(t *testing.T, items []item) {
+	t.Helper()
+	same := func(a item) func(item) bool { return func(b item) bool { return reflect.DeepEqual(a, b) } }
+	for _, it := range tb.all(t) {
+		if !slices.ContainsFunc(items, same(it)) {
+			tb.remove(t, value(it, "pk"), value(it, "sk"))
+		}
+	}
+	now := tb.all(t)
+	for _, it := range items {
+		if !slices.ContainsFunc(now, same(it)) {
+			tb.put(t, it)
+		}
+	}
+}
+
+// with returns the item with some attributes changed.
+func with(it item, change item) item {
+	changed := maps.Clone(it)
+	maps.Copy(changed, change)
+	return changed
+}
+
+// attempts writes attempts of new users, one event a minute of each: a wrong password, a challenge, and for every other user a
+// success. Its ledger's clock stands on the given day, and is past that day's last hour.
+func attempts(t *testing.T, s ledger.Store, day time.Time, users int) (subs []string) {
+	t.Helper()
+	now := day
+	l := ledger.New(s, migration.Policy{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}, func() time.Time { return now })
+	for i := range users {
+		subs = append(subs, uuid.NewString())
+		events := []migration.Event{
+			{Outcome: migration.Rejected, Reason: migration.WrongPassword},
+			{Outcome: migration.Rejected, Reason: migration.ChallengeRequired, Challenge: "SMS_MFA", Factors: []string{"SMS_MFA"}},
+			{Trigger: migration.ForgotPassword, Outcome: migration.Migrated},
+		}
+		for j, e := range events[:2+i%2] {
+			now = day.Add(time.Duration(3*i+j) * time.Minute)
+			e.Schema, e.ID, e.Sub, e.Kind, e.At = migration.Schema, ulid.Make().String(), subs[i], migration.Attempt, now
+			e.Trigger = migration.SignIn
+			if _, err := l.Append(t.Context(), e.Sub, func(migration.Record) migration.Event { return e }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return subs
+}
+
+func maintain(t *testing.T, stack *sandbox.Stack, request string) ledger.Verification {
+	t.Helper()
+	for {
+		v := query[ledger.Verification](t, stack, "maintain", request)
+		if v.Complete {
+			return v
+		}
+	}
+}
+
+// june and july are days that were over long ago: a whole month is, so that it is closed.
+var (
+	june = time.Date(2026, 6, 17, 9, 0, 0, 0, time.UTC)
+	july = time.Date(2026, 7, 14, 9, 0, 0, 0, time.UTC)
+)
+
+// Whatever is done to the tables past their policies, verify names it, and where.
+func TestVerifyNamesEveryTampering(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	subs := attempts(t, store(stack), june, 4)
+	subs = append(subs, attempts(t, store(stack), july, 4)...)
+	if _, err := store(stack).Close(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if v := maintain(t, stack, `{"view":"verify"}`); v.FindingCount != 0 || v.Streams != 8 || v.Events != 20 || v.Records != 8 {
+		t.Fatalf("before anything was done: %+v", v)
+	}
+	audit, progress := tablesOf(stack)
+	blocked, migrated := subs[0], subs[1]
+	second := func(sub string) item { return audit.get(t, sub, "0000000002") }
+	record := func(sub string) item { return progress.get(t, "user#"+sub, "record") }
+	shard := func(day string) item {
+		for _, it := range progress.all(t) {
+			if pk, sk := value(it, "pk"), value(it, "sk"); strings.HasPrefix(pk, "tally#") && sk == day && len(pk) == len("tally#00") {
+				return it
+			}
+		}
+		t.Fatalf("no tally of %s", day)
+		return nil
+	}
+	one := &types.AttributeValueMemberN{Value: "1"}
+
+	for name, tt := range map[string]struct {
+		tamper func()
+		want   ledger.FindingKind
+		where  string // the user's sub, or the tally's period
+	}{
+		"an event deleted in the middle": {func() { audit.remove(t, migrated, "0000000002") }, ledger.Gap, migrated},
+		"the first event deleted":        {func() { audit.remove(t, migrated, "0000000001") }, ledger.Gap, migrated},
+		"the newest event deleted":       {func() { audit.remove(t, migrated, "0000000003") }, ledger.RecordDiffers, migrated},
+		"a whole stream deleted": {func() {
+			audit.remove(t, blocked, "0000000001")
+			audit.remove(t, blocked, "0000000002")
+		}, ledger.StreamMissing, blocked},
+		"two events swapped": {func() {
+			one, two := audit.get(t, migrated, "0000000001"), second(migrated)
+			audit.put(t, with(one, item{"sk": two["sk"]}))
+			audit.put(t, with(two, item{"sk": one["sk"]}))
+		}, ledger.AlteredEvent, migrated},
+		"two events swapped, with their numbers": {func() {
+			one, two := audit.get(t, migrated, "0000000001"), second(migrated)
+			audit.put(t, with(one, item{"sk": two["sk"], "seq": two["seq"]}))
+			audit.put(t, with(two, item{"sk": one["sk"], "seq": one["seq"]}))
+		}, ledger.AlteredEvent, migrated},
+		"an event inserted":    {func() { audit.put(t, with(second(migrated), item{"sk": text("0000000002+")})) }, ledger.AlteredEvent, migrated},
+		"an event appended":    {func() { audit.put(t, with(second(migrated), item{"sk": text("0000000004")})) }, ledger.BrokenChain, migrated},
+		"a stream copied":      {func() { audit.put(t, with(second(migrated), item{"pk": text("copy")})) }, ledger.ForeignEvent, "copy"},
+		"an event moved":       {func() { audit.put(t, with(second(migrated), item{"pk": text(blocked)})) }, ledger.ForeignEvent, blocked},
+		"an event sealed anew": {func() { audit.put(t, resealed(t, stack, migrated)) }, ledger.BrokenChain, migrated},
+		"an event in another tally": {
+			func() { audit.put(t, with(second(migrated), item{"tally": text("2026-06-17#1")})) }, ledger.TallyDiffers, "2026-06-17",
+		},
+
+		"a record deleted": {func() { progress.remove(t, "user#"+migrated, "record") }, ledger.RecordMissing, migrated},
+		"a record of nobody": {func() {
+			progress.put(t, with(record(migrated), item{"pk": text("user#nobody"), "sub": text("nobody")}))
+		}, ledger.StreamMissing, "nobody"},
+		"a record promoted": {func() { progress.put(t, with(record(blocked), item{"status": text("confirmed")})) }, ledger.RecordDiffers, blocked},
+		"a record damaged":  {func() { progress.put(t, with(record(blocked), item{"since": one})) }, ledger.RecordDiffers, blocked},
+
+		"an entry of the index moved": {
+			func() { progress.put(t, with(record(blocked), item{"attention": text("migrated#0")})) }, ledger.AttentionDiffers, blocked,
+		},
+		"an entry of the index removed": {func() {
+			r := record(blocked)
+			delete(r, "attention")
+			progress.put(t, r)
+		}, ledger.AttentionDiffers, blocked},
+		"an entry too many in the index": {func() {
+			progress.put(t, item{"pk": text("x"), "sk": text("y"), "attention": text("migrated#0"), "attention_sort": text("z")})
+		}, ledger.AttentionDiffers, ""},
+
+		"a tally counted up":    {func() { progress.put(t, with(shard("2026-06-17"), item{"reoffered": one})) }, ledger.TallyDiffers, "2026-06-17"},
+		"a tally damaged":       {func() { progress.put(t, with(shard("2026-06-17"), item{"recorded_at": text("x")})) }, ledger.TallyDiffers, "2026-06-17"},
+		"a tally deleted":       {func() { progress.remove(t, value(shard("2026-07-14"), "pk"), "2026-07-14") }, ledger.TallyDiffers, "2026-07-14"},
+		"a tally of an old day": {func() { progress.put(t, with(shard("2026-06-17"), item{"sk": text("2026-01-01")})) }, ledger.TallyDiffers, "2026-01-01"},
+		"a tally of a day to come": {
+			func() { progress.put(t, with(shard("2026-06-17"), item{"sk": text("2999-01-01")})) }, ledger.TallyDiffers, "2999-01-01",
+		},
+		"a closed day counted up": {func() {
+			progress.put(t, with(progress.get(t, "tally#days", "2026-07-14"), item{"reoffered": one}))
+		}, ledger.TallyDiffers, "2026-07-14"},
+		"a closed day deleted":   {func() { progress.remove(t, "tally#days", "2026-07-14") }, ledger.TallyDiffers, "2026-07-14"},
+		"a day closed too early": {func() { progress.put(t, key("tally#days", "2999-01-01")) }, ledger.TallyDiffers, "2999-01-01"},
+		"a closed month deleted": {func() { progress.remove(t, "tally#months", "2026-06") }, ledger.TallyDiffers, "2026-06"},
+		"a closed month emptied": {func() { progress.put(t, key("tally#months", "2026-06")) }, ledger.TallyDiffers, "2026-06"},
+		"a closed month's days forged": {func() {
+			progress.put(t, with(progress.get(t, "tally#months", "2026-06"), item{"days": &types.AttributeValueMemberM{Value: item{}}}))
+		}, ledger.TallyDiffers, "2026-06"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := [][]item{audit.all(t), progress.all(t)}
+			tt.tamper()
+			v := maintain(t, stack, `{"view":"verify"}`)
+			named := func(f ledger.Finding) bool { return f.Kind == tt.want && f.Sub+f.Day == tt.where }
+			if !slices.ContainsFunc(v.Findings, named) || v.FindingCount != len(v.Findings) {
+				t.Errorf("want %s of %q: %+v", tt.want, tt.where, v)
+			}
+			audit.restore(t, before[0])
+			progress.restore(t, before[1])
+		})
+	}
+	if v := maintain(t, stack, `{"view":"verify"}`); v.FindingCount != 0 {
+		t.Errorf("after everything was undone: %+v", v)
+	}
+}
+
+func value(it item, name string) string {
+	s, _ := it[name].(*types.AttributeValueMemberS)
+	return s.Value
+}
+
+// resealed is the user's second event as a forger who knows the format would leave it: changed, and its hash made again.
+func resealed(t *testing.T, stack *sandbox.Stack, sub string) item {
+	t.Helper()
+	stream, err := store(stack).Stream(t.Context(), sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream[1].RequestID = "forged"
+	hash, err := ledger.Hash(stream[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	audit, _ := tablesOf(stack)
+	return with(audit.get(t, sub, "0000000002"), item{"request_id": text("forged"), "hash": text(hash)})
+}
+
+// Every attribute of an event and of a record, altered in the tables themselves: asked about the user, verify names it. (Every bit of
+// them is altered where the items are judged, in pkg/ledger/dynamo.)
+func TestVerifyNamesEveryAlteredAttribute(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	sub := attempts(t, store(stack), july, 2)[1]
+	audit, progress := tablesOf(stack)
+	request := fmt.Sprintf(`{"view":"verify","sub":%q}`, sub)
+	check := func(tb table, it item, kinds ...ledger.FindingKind) {
+		for name := range it {
+			if name == "pk" || name == "sk" {
+				continue
+			}
+			tb.put(t, with(it, item{name: text("altered")}))
+			v := maintain(t, stack, request)
+			named := func(f ledger.Finding) bool { return f.Sub == sub && slices.Contains(kinds, f.Kind) }
+			if !slices.ContainsFunc(v.Findings, named) {
+				t.Errorf("%s altered: %+v", name, v)
+			}
+		}
+		tb.put(t, it)
+	}
+	for seq := range 3 {
+		check(audit, audit.get(t, sub, fmt.Sprintf("%010d", seq+1)), ledger.AlteredEvent, ledger.ForeignEvent)
+	}
+	check(progress, progress.get(t, "user#"+sub, "record"), ledger.RecordDiffers, ledger.AttentionDiffers)
+	if v := maintain(t, stack, request); v.FindingCount != 0 || v.Streams != 1 || v.Events != 3 {
+		t.Errorf("after everything was undone: %+v", v)
+	}
+}
+
+// One day: its users, all their events, its tally; and nothing of other days.
+func TestVerifyOneDay(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	other := attempts(t, store(stack), june, 2)[1]
+	sub := attempts(t, store(stack), july, 3)[1]
+	audit, progress := tablesOf(stack)
+	clean := maintain(t, stack, `{"view":"verify","day":"2026-07-14"}`)
+	if clean.FindingCount != 0 || clean.Streams != 3 || clean.Events != 7 || clean.Tallies != 1 {
+		t.Errorf("%+v", clean)
+	}
+	audit.remove(t, other, "0000000002")
+	audit.remove(t, sub, "0000000002")
+	progress.put(t, item{"pk": text("tally#07"), "sk": text("2026-07-14#1"), "reoffered": &types.AttributeValueMemberN{Value: "3"}})
+	v := maintain(t, stack, `{"view":"verify","day":"2026-07-14"}`)
+	for _, f := range v.Findings {
+		if f.Sub != sub && f.Day != "2026-07-14" {
+			t.Errorf("not of that day: %+v", f)
+		}
+	}
+	for _, want := range []ledger.FindingKind{ledger.Gap, ledger.TallyDiffers} {
+		if !slices.ContainsFunc(v.Findings, func(f ledger.Finding) bool { return f.Kind == want }) {
+			t.Errorf("no %s: %+v", want, v)
+		}
+	}
+}
+
+// A verification that is done in slices comes to the same as one that is done at once, and its result stays to be shown.
+func TestVerifyInSlices(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	s := store(stack)
+	attempts(t, s, july, 250)
+	_, progress := tablesOf(stack)
+	progress.put(t, item{"pk": text("tally#07"), "sk": text("2026-07-14"), "reoffered": &types.AttributeValueMemberN{Value: "1"}})
+	progress.remove(t, "user#"+attempts(t, s, june, 1)[0], "record")
+
+	whole, err := s.Verify(t.Context(), time.Now, time.Time{})
+	if err != nil || !whole.Complete || whole.Streams != 251 || whole.FindingCount < 2 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	goes, sliced := 0, ledger.Verification{}
+	for ; !sliced.Complete; goes++ { // each a little longer, so that it comes to an end on any machine
+		until := time.Now().Add(time.Duration(goes+1) * 10 * time.Millisecond)
+		if sliced, err = s.Verify(t.Context(), time.Now, until); err != nil {
+			t.Fatalf("after %d goes: %+v, %v", goes, sliced, err)
+		}
+		if shown, err := s.Verification(t.Context()); err != nil || !shown.Complete {
+			t.Fatalf("the last result is hidden by a run under way: %+v, %v", shown, err)
+		}
+	}
+	t.Logf("%d goes", goes)
+	if shown, err := s.Verification(t.Context()); err != nil || !shown.StartedAt.Equal(sliced.StartedAt) {
+		t.Errorf("%+v, %v: not the last", shown, err)
+	}
+	if goes < 2 || sliced.Streams != whole.Streams || sliced.Events != whole.Events || sliced.Records != whole.Records ||
+		sliced.Tallies != whole.Tallies || sliced.FindingCount != whole.FindingCount {
+		t.Errorf("in %d goes %+v; at once %+v", goes, sliced, whole)
+	}
+}
+
+// Whoever signs in while it verifies is no finding.
+func TestVerifyWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	s := store(stack)
+	stop, written := write(t, s, 300)
+	for range 10 {
+		v, err := s.Verify(t.Context(), time.Now, time.Time{})
+		if err != nil || v.FindingCount != 0 {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+	if v, err := s.VerifyDay(t.Context(), ledger.Day(time.Now()), time.Now); err != nil || v.FindingCount != 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	stop()
+	t.Logf("%d events written meanwhile", written.Load())
+}
+
+// write has four writers append events of so many users, until stop is called, or the test ends. Events of users whose records are
+// behind go where the trigger would send them: into the channel.
+func write(t *testing.T, s ledger.Store, users int) (stop func(), written *atomic.Int32) {
+	t.Helper()
+	subs := make([]string, users)
+	for i := range subs {
+		subs[i] = uuid.NewString()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	written = new(atomic.Int32)
+	for i := range 4 {
+		wg.Go(func() {
+			l := ledger.New(s, migration.Policy{}, time.Now)
+			for n := i; ctx.Err() == nil; n++ {
+				e := migration.Event{
+					Schema: migration.Schema, ID: ulid.Make().String(), Sub: subs[n%users], Kind: migration.Attempt,
+					At: migration.Millis(time.Now()), Trigger: migration.SignIn, Outcome: migration.Rejected, Reason: migration.WrongPassword,
+				}
+				if _, err := l.Append(context.WithoutCancel(ctx), e.Sub, func(migration.Record) migration.Event { return e }); err != nil {
+					t.Error(err)
+				}
+				written.Add(1)
+			}
+		})
+	}
+	return func() { cancel(); wg.Wait() }, written
+}

@@ -10,11 +10,11 @@ report: ## Ask how far the migration is: STACK=… [VIEW=progress]
 	@deploy/ask Report
 
 .PHONY: inspect
-inspect: ## Ask about a user or the set-up: STACK=… VIEW=user USERNAME=… (or SUB=…), or VIEW=preflight
+inspect: ## Ask about a user or the set-up: STACK=… VIEW=user USERNAME=… (or SUB=…), VIEW=blocked REASON=… [CHALLENGE=…], VIEW=unconfirmed, VIEW=trail FROM=2026-07-01 [TO=…], or VIEW=preflight
 	@deploy/ask Inspect
 
 .PHONY: maintain
-maintain: ## Look after the record: STACK=… VIEW=verify, rebuild or close
+maintain: ## Look after the record: STACK=… VIEW=verify [SUB=… or DAY=2026-07-14], rebuild or close
 	@deploy/ask Maintain
 
 .PHONY: audit

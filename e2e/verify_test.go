@@ -2,13 +2,13 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -374,7 +374,11 @@ func TestVerifyWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
 	s := store(stack)
-	stop, written := write(t, s, 300)
+	subs := make([]string, 300)
+	for i := range subs {
+		subs[i] = uuid.NewString()
+	}
+	stop := write(t, s, subs)
 	for range 10 {
 		v, err := s.Verify(t.Context(), time.Now, time.Time{})
 		if err != nil || v.FindingCount != 0 {
@@ -384,35 +388,54 @@ func TestVerifyWhileOthersWrite(t *testing.T) {
 	if v, err := s.VerifyDay(t.Context(), ledger.Day(time.Now()), time.Now); err != nil || v.FindingCount != 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
-	stop()
-	t.Logf("%d events written meanwhile", written.Load())
+	written, _ := stop()
+	t.Logf("%d events written meanwhile", written)
 }
 
-// write has four writers append events of so many users, until stop is called, or the test ends. Events of users whose records are
-// behind go where the trigger would send them: into the channel.
-func write(t *testing.T, s ledger.Store, users int) (stop func(), written *atomic.Int32) {
+// write has four writers append wrong passwords of the users, in turn, until it is stopped. Stop returns how many were written, and
+// the events for which the record was behind its stream: the trigger would have sent them to the spool.
+func write(t *testing.T, s ledger.Store, subs []string) (stop func() (written int, behind []migration.Event)) {
 	t.Helper()
-	subs := make([]string, users)
-	for i := range subs {
-		subs[i] = uuid.NewString()
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	written = new(atomic.Int32)
+	var mu sync.Mutex
+	written, behind := 0, []migration.Event(nil)
 	for i := range 4 {
 		wg.Go(func() {
-			l := ledger.New(s, migration.Policy{}, time.Now)
-			for n := i; ctx.Err() == nil; n++ {
-				e := migration.Event{
-					Schema: migration.Schema, ID: ulid.Make().String(), Sub: subs[n%users], Kind: migration.Attempt,
-					At: migration.Millis(time.Now()), Trigger: migration.SignIn, Outcome: migration.Rejected, Reason: migration.WrongPassword,
-				}
-				if _, err := l.Append(context.WithoutCancel(ctx), e.Sub, func(migration.Record) migration.Event { return e }); err != nil {
+			for n := i; ctx.Err() == nil; n += 7 {
+				e, err := appendWrongPassword(t, s, subs[n%len(subs)])
+				mu.Lock()
+				switch {
+				case err == nil:
+					written++
+				case errors.Is(err, ledger.ErrBehind):
+					behind = append(behind, e)
+				default:
 					t.Error(err)
 				}
-				written.Add(1)
+				mu.Unlock()
 			}
 		})
 	}
-	return func() { cancel(); wg.Wait() }, written
+	return func() (int, []migration.Event) {
+		cancel()
+		wg.Wait()
+		return written, behind
+	}
+}
+
+// appendWrongPassword appends an event that is no repeat of any.
+func appendWrongPassword(t *testing.T, s ledger.Store, sub string) (migration.Event, error) {
+	e := migration.Event{
+		Schema: migration.Schema, ID: ulid.Make().String(), Sub: sub, Kind: migration.Attempt, At: migration.Millis(time.Now()),
+		Trigger: migration.SignIn, Outcome: migration.Rejected, Reason: migration.WrongPassword,
+	}
+	// Without a window an event repeats only one of the same millisecond.
+	for {
+		appended, err := ledger.New(s, migration.Policy{}, time.Now).Append(t.Context(), sub, func(migration.Record) migration.Event { return e })
+		if err != nil || !appended.Repeat {
+			return e, err
+		}
+		e.At = e.At.Add(time.Millisecond)
+	}
 }

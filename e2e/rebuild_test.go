@@ -1,0 +1,227 @@
+package e2e
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+)
+
+// rebuild has the maintain function rebuild the progress table, in as many calls as it takes.
+func rebuild(t *testing.T, stack *sandbox.Stack) dynamo.Rebuilt {
+	t.Helper()
+	for {
+		r := query[dynamo.Rebuilt](t, stack, "maintain", `{"view":"rebuild"}`)
+		if r.Complete {
+			return r
+		}
+	}
+}
+
+// isClean holds that verify finds nothing.
+func isClean(t *testing.T, stack *sandbox.Stack) ledger.Verification {
+	t.Helper()
+	v := maintain(t, stack, `{"view":"verify"}`)
+	if v.FindingCount > 0 {
+		t.Errorf("%d findings: %+v", v.FindingCount, v.Findings)
+	}
+	return v
+}
+
+// The progress table is lost while users sign in: they are served, what could not be recorded waits, and after a rebuild and a replay
+// every attempt is there once and every figure is right.
+func TestTheProgressTableIsLost(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	var users []cognito.User
+	for range 60 {
+		users = append(users, newUser(t, nil))
+	}
+	signInAll := func(users []cognito.User, password string) {
+		var wg sync.WaitGroup
+		for part := range slices.Chunk(users, 10) {
+			wg.Go(func() {
+				for _, u := range part {
+					if _, failure := invoke(t, stack, event(migration.SignIn, u.Username, password)); failure != "" {
+						t.Errorf("%s: %s", u.Username, failure)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+	signInAll(users[:40], "Wrong-password-1")
+
+	_, progressTable := tablesOf(stack)
+	progressTable.restore(t, nil)
+	var wg sync.WaitGroup
+	wg.Go(func() { signInAll(users, "Right-password-1") }) // 40 of them are known to the audit table alone
+	rebuilt := rebuild(t, stack)
+	wg.Wait()
+	t.Logf("%+v; %d events waited", rebuilt, len(stack.Spool.Messages()))
+	drain(t, stack)
+
+	if n := len(stack.DeadLetters.Messages()); n > 0 {
+		t.Errorf("%d events given up", n)
+	}
+	if v := isClean(t, stack); v.Streams != 60 || v.Records != 60 || v.Events != 100 {
+		t.Errorf("%+v, want 60 users and 100 events", v)
+	}
+	verify(t, stack, users...)
+	p := report(t, stack)
+	if diff := cmp.Diff(progress.Users{Migrated: 60}, p.Users); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(progress.Attempts{Migrated: 60, Rejected: 40}, p.Attempts); diff != "" {
+		t.Errorf("attempts (-want +got):\n%s", diff)
+	}
+}
+
+// Whatever was done to the progress table, the rebuild mends it, and does nothing more.
+func TestRebuildMendsTheProgressTable(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	s := store(stack)
+	subs := attempts(t, s, june, 6)
+	attempts(t, s, july, 6)
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	attempts(t, s, today, 2)
+	if _, err := s.Close(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	_, tb := tablesOf(stack)
+	want := tb.all(t)
+	if r := rebuild(t, stack); r.RecordsWritten != 0 || r.TalliesWritten != 0 || r.Streams != 14 || r.Events != 35 {
+		t.Errorf("nothing was wrong: %+v", r)
+	}
+	one := &types.AttributeValueMemberN{Value: "1"}
+	record := func(i int) item { return tb.get(t, "user#"+subs[i], "record") }
+
+	tb.remove(t, "user#"+subs[0], "record")
+	tb.put(t, with(record(1), item{"version": one}))
+	tb.put(t, with(record(2), item{"version": &types.AttributeValueMemberN{Value: "77"}}))
+	tb.put(t, with(record(3), item{"version": text("x"), "status": one, "more": one}))
+	tb.put(t, with(record(4), item{"attention": text("migrated#0")}))
+	unversioned := record(5)
+	delete(unversioned, "version")
+	tb.put(t, unversioned)
+	tb.put(t, with(record(5), item{"pk": text("user#nobody")}))
+	tb.put(t, item{"pk": text("x"), "sk": text("y"), "attention": text("migrated#0"), "attention_sort": text("z")})
+	for _, it := range want {
+		switch sk := value(it, "sk"); {
+		case value(it, "pk") == "tally#days" && sk == "2026-07-01", value(it, "pk") == "tally#months":
+			tb.remove(t, value(it, "pk"), sk)
+		case sk == ledger.Day(june):
+			tb.put(t, with(it, item{"reoffered": one}))
+		case sk == ledger.Day(july):
+			tb.put(t, with(it, item{"recorded_at": one}))
+		case sk == ledger.Day(today):
+			tb.remove(t, value(it, "pk"), sk)
+		}
+	}
+	tb.put(t, key("tally#days", "2999-01-01"))
+
+	rebuilt := rebuild(t, stack)
+	if rebuilt.RecordsWritten != 7 || rebuilt.TalliesWritten != 3 || rebuilt.BrokenStreams != 0 {
+		t.Errorf("%+v, want 7 records and 3 days", rebuilt)
+	}
+	isClean(t, stack)
+	if p := report(t, stack); p.Users.Migrated != 7 || p.Users.Blocked != 7 || p.Attempts.Migrated != 7 || p.Attempts.Rejected != 28 {
+		t.Errorf("%+v, %+v", p.Users, p.Attempts)
+	}
+}
+
+// What the events themselves do not bear out is not made up: a broken stream stays as it is, with its record, and is named.
+func TestRebuildLeavesBrokenStreams(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	subs := attempts(t, store(stack), july, 2)
+	audit, progress := tablesOf(stack)
+	audit.remove(t, subs[1], "0000000002")
+	progress.remove(t, "user#"+subs[0], "record")
+	want := progress.get(t, "user#"+subs[1], "record")
+	if r := rebuild(t, stack); r.BrokenStreams != 1 || r.RecordsWritten != 1 {
+		t.Errorf("%+v", r)
+	}
+	if got := progress.get(t, "user#"+subs[1], "record"); !reflect.DeepEqual(want, got) {
+		t.Errorf("the broken stream's record was %v and is %v", want, got)
+	}
+}
+
+// Records and tallies are lost, and the rebuild is cut short again and again, and then done in small goes, while others write all the time. In the end everything
+// is right, as soon as what could not be recorded meanwhile is replayed.
+func TestRebuildWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	s := store(stack)
+	subs := make([]string, 250)
+	const eventsEach = 6
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i := range subs {
+		subs[i] = uuid.NewString()
+		group.Go(func() error {
+			for range eventsEach {
+				if _, err := appendWrongPassword(t, s, subs[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+
+	stop := write(t, s, subs)
+	_, progress := tablesOf(stack)
+	progress.restore(t, nil)
+	for i := range 4 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(20*(i+1))*time.Millisecond)
+		if r, err := s.Rebuild(ctx, time.Now, time.Time{}); err == nil {
+			t.Errorf("not cut short: %+v", r)
+		}
+		cancel()
+	}
+	var rebuilt dynamo.Rebuilt
+	for n := 1; !rebuilt.Complete; n++ {
+		var err error
+		if rebuilt, err = s.Rebuild(t.Context(), time.Now, time.Now().Add(time.Duration(n)*10*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written, behind := stop()
+	for _, e := range behind {
+		group.Go(func() error {
+			_, err := ledger.New(s, migration.Policy{}, time.Now).Replay(t.Context(), e)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v; meanwhile %d events written, %d had to wait", rebuilt, written, len(behind))
+
+	if v := isClean(t, stack); v.Streams != len(subs) || v.Events != eventsEach*len(subs)+written+len(behind) {
+		t.Errorf("%+v, want %d users and %d events", v, len(subs), eventsEach*len(subs)+written+len(behind))
+	}
+	users := make([]cognito.User, len(subs))
+	for i, sub := range subs {
+		users[i].Sub = sub
+	}
+	verify(t, stack, users...)
+}

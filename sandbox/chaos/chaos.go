@@ -1,0 +1,244 @@
+// Package chaos has users sign in at the new pool while everything that the functions call fails, and the functions are killed in the
+// middle of requests. When the storm is over and the spool replayed, it holds the ledger to what the users and the logs saw.
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cognitoidp "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
+)
+
+// Config is the size of a storm.
+type Config struct {
+	Users    int
+	Attempts int // of each user, in any order
+	Parallel int
+	// Seed decides what users do, and which faults are on when. What strikes whom depends on the machine as well.
+	Seed uint64
+	Done func() // called after each attempt, by several goroutines
+}
+
+// Run has users of its own go through a storm. The stack has to be the new pool's trigger, and fresh. The error names everything that
+// is not as it must be; it is nil if nothing was found, and everything that can go wrong did.
+func Run(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, config Config) (Result, error) {
+	s := &storm{Config: config, sandbox: sb, stack: stack, client: sb.NewPoolClient(), signedIn: map[string]bool{}}
+	before := map[string]map[fault.Kind]int{}
+	for _, sv := range s.services() {
+		before[sv.name] = sv.proxy.Counts()
+	}
+	began := time.Now()
+	if err := s.rage(ctx); err != nil {
+		return Result{}, err
+	}
+	r := Result{
+		Took: time.Since(began), Attempts: config.Users * config.Attempts, Successes: int(s.successes.Load()),
+		Kills: int(s.kills.Load()), KilledReplays: int(s.killedReplays.Load()), Outages: int(s.outages.Load()), Faults: map[fault.Kind]int{},
+	}
+	for _, sv := range s.services() {
+		for kind, n := range sv.proxy.Counts() {
+			r.Faults[kind] += n - before[sv.name][kind]
+		}
+	}
+	r.LostAnswers = sb.DynamoDBFaults.Counts()[fault.DropAnswer] - before["DynamoDB"][fault.DropAnswer]
+	if err := s.calm(ctx, &r); err != nil {
+		return r, err
+	}
+	return r, s.judge(ctx, &r)
+}
+
+// storm is one run.
+type storm struct {
+	Config
+	sandbox *sandbox.Sandbox
+	stack   *sandbox.Stack
+	client  *cognitoidp.Client
+	users   []cognito.User
+
+	successes, outages, kills, killedReplays atomic.Int32
+
+	mu       sync.Mutex
+	signedIn map[string]bool // users who received a success, by sub
+}
+
+// random returns a source for one purpose, so that none disturbs another.
+func (s *storm) random(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(s.Seed, purpose)) }
+
+// service is what the functions call, and the proxy in its way.
+type service struct {
+	name  string
+	proxy *fault.Proxy
+	// loses is the operation whose answers get lost; any if empty.
+	loses string
+}
+
+func (s *storm) services() []service {
+	return []service{
+		{"old pool", s.sandbox.OldFaults, ""},
+		{"DynamoDB", s.sandbox.DynamoDBFaults, "TransactWriteItems"},
+		{"SQS", s.sandbox.SQSFaults, ""},
+	}
+}
+
+const (
+	rightPassword = "Right-password-1"
+	wrongPassword = "Wrong-password-1"
+	forgotten     = "" // asks for a new one
+)
+
+// rage has everyone attempt while the weather is bad.
+func (s *storm) rage(ctx context.Context) error {
+	for i := range s.Users {
+		s.users = append(s.users, s.user(i))
+	}
+	if err := s.sandbox.Old.Put(ctx, s.users...); err != nil {
+		return err
+	}
+	bad, clearUp := context.WithCancel(ctx)
+	var weather sync.WaitGroup
+	for i, sv := range s.services() {
+		weather.Go(func() { s.disturb(bad, sv, s.random(uint64(i))) })
+	}
+	weather.Go(func() { s.kill(bad, s.random(10)) })
+	weather.Go(func() { s.stack.Spool.Poll(bad, 10, s.replay) })
+
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(s.Parallel)
+	random := s.random(11)
+	passwords := []string{rightPassword, rightPassword, wrongPassword, wrongPassword, forgotten}
+	for _, n := range random.Perm(s.Users * s.Attempts) {
+		password := passwords[random.IntN(len(passwords))]
+		group.Go(func() error {
+			s.attempt(groupCtx, s.users[n%s.Users], password)
+			s.Done()
+			return groupCtx.Err()
+		})
+	}
+	err := group.Wait()
+	clearUp()
+	weather.Wait()
+	return err
+}
+
+// user is one of those who come. Some are disabled in the old pool, some have a second factor.
+func (s *storm) user(i int) cognito.User {
+	name := fmt.Sprintf("%s-%05d", s.stack.Name, i)
+	u := cognito.User{
+		Username: name, Password: rightPassword, Sub: fmt.Sprintf("%08x-cccc-4bbb-8ccc-%012x", i, s.Seed),
+		Attributes: map[string]string{"email": name + "@example.com", "email_verified": "true"},
+	}
+	switch i % 10 {
+	case 0:
+		u.Disabled = true
+	case 1:
+		u.MFA, u.PreferredMFA = []string{"SOFTWARE_TOKEN_MFA"}, "SOFTWARE_TOKEN_MFA"
+	}
+	return u
+}
+
+// attempt does what an app does, with the SDK as it comes.
+func (s *storm) attempt(ctx context.Context, u cognito.User, password string) {
+	if password == forgotten {
+		// Its answer tells nothing: Cognito feigns success for users whom it does not have.
+		_, _ = s.client.ForgotPassword(ctx, &cognitoidp.ForgotPasswordInput{ClientId: aws.String(sandbox.NewClientID), Username: &u.Username})
+		return
+	}
+	out, err := s.client.InitiateAuth(ctx, &cognitoidp.InitiateAuthInput{
+		ClientId: aws.String(sandbox.NewClientID), AuthFlow: types.AuthFlowTypeUserPasswordAuth,
+		AuthParameters: map[string]string{"USERNAME": u.Username, "PASSWORD": password},
+	})
+	if err == nil && out.AuthenticationResult != nil {
+		s.successes.Add(1)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.signedIn[u.Sub] = true
+	}
+}
+
+// faults are what befalls a request.
+var faults = []fault.Rule{
+	{Kind: fault.Delay, Delay: 100 * time.Millisecond},
+	{Kind: fault.Late, Delay: 700 * time.Millisecond},
+	{Kind: fault.Hang},
+	{Kind: fault.Reset},
+	{Kind: fault.DropAnswer},
+	{Kind: fault.Throttle},
+	{Kind: fault.Error},
+}
+
+// disturb switches faults of a service on and off: now some of some requests, now all of one kind, now the service is gone, now there
+// is none.
+func (s *storm) disturb(ctx context.Context, sv service, random *rand.Rand) {
+	for ctx.Err() == nil {
+		switch random.IntN(8) {
+		case 0:
+			sv.proxy.Set()
+		case 1:
+			s.outages.Add(1)
+			_ = sv.proxy.Refuse(true)
+		case 2, 3:
+			sv.proxy.Set(sv.rule(random.IntN(len(faults)), 1))
+		default:
+			var rules []fault.Rule
+			for _, i := range random.Perm(len(faults)) {
+				if random.IntN(2) == 0 {
+					rules = append(rules, sv.rule(i, 0.3*random.Float64()))
+				}
+			}
+			sv.proxy.Set(rules...)
+		}
+		pause(ctx, random, time.Second)
+		// A port that cannot be opened again stays a fault, and the run then fails by it.
+		_ = sv.proxy.Refuse(false)
+	}
+	sv.proxy.Set()
+}
+
+func (sv service) rule(i int, probability float64) fault.Rule {
+	rule := faults[i]
+	rule.Probability = probability
+	if rule.Kind == fault.DropAnswer {
+		rule.Operation = sv.loses
+	}
+	return rule
+}
+
+// trigger is the name by which the new pool calls the attached stack's function.
+const trigger = "attached-migrate"
+
+// kill kills functions that are at work.
+func (s *storm) kill(ctx context.Context, random *rand.Rand) {
+	for ctx.Err() == nil {
+		pause(ctx, random, 500*time.Millisecond)
+		if s.sandbox.Lambda.Kill(trigger) {
+			s.kills.Add(1)
+		}
+		if random.IntN(4) == 0 && s.sandbox.Lambda.Kill(s.stack.Name+"-replay") {
+			s.killedReplays.Add(1)
+		}
+	}
+}
+
+// pause waits for up to a time.
+func pause(ctx context.Context, random *rand.Rand, most time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(rand.N(most)):
+	}
+}
+
+// replay gives a batch of the spool to the replay function.
+func (s *storm) replay(ctx context.Context, batch []byte) ([]byte, error) {
+	return s.stack.Invoke(ctx, "replay", batch)
+}

@@ -1,0 +1,225 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
+)
+
+// Result is what happened in a storm, and what was left after it.
+type Result struct {
+	Took time.Duration
+
+	Attempts, Successes int // of users; successes are sign-ins that they received tokens for
+	Arrived             int // users whom the new pool has
+
+	Faults               map[fault.Kind]int // requests by what befell them
+	LostAnswers          int                // of DynamoDB, to transactions that it had carried out or refused
+	Outages              int                // times that a service refused connections
+	Kills, KilledReplays int                // in the middle of an invocation
+
+	Decided, Repeats   int // attempts that the trigger's log tells of, and those that added nothing
+	Spooled, LostToLog int // events that the ledger did not take, and those that the spool did not take either
+	DeadLetters        int // events that replay had given up
+	Streams, Events    int // in the ledger, in the end
+	Findings           []ledger.Finding
+}
+
+// Enough tells whether everything that can go wrong did so, and often: the error names what did not.
+func (r Result) Enough(faults, lostAnswers, kills int) error {
+	var errs []error
+	least := func(what string, n, least int) {
+		if n < least {
+			errs = append(errs, fmt.Errorf("%s %d times, want at least %d", what, n, least))
+		}
+	}
+	for _, kind := range []fault.Kind{fault.Delay, fault.Late, fault.Hang, fault.Reset, fault.DropAnswer, fault.Throttle, fault.Error} {
+		least(string(kind), r.Faults[kind], faults)
+	}
+	least("an answer was lost after the write", r.LostAnswers, lostAnswers)
+	least("the trigger was killed", r.Kills, kills)
+	least("a service was gone", r.Outages, 1)
+	least("an event waited in the spool", r.Spooled, 1)
+	return errors.Join(errs...)
+}
+
+// calm replays what waits: the spool, what replay gave up, and what only the log holds.
+func (s *storm) calm(ctx context.Context, r *Result) error {
+	if err := s.stack.Replay(ctx); err != nil {
+		return err
+	}
+	var again []string
+	for _, message := range s.stack.DeadLetters.Messages() {
+		again = append(again, message.Body)
+		r.DeadLetters++
+	}
+	for _, line := range logLines(s.sandbox.Lambda.Logs(trigger)) {
+		r.Spooled += line.Spooled
+		if line.LostToLog > 0 {
+			again = append(again, string(line.Event))
+			r.LostToLog++
+		}
+	}
+	client := sqs.NewFromConfig(sandbox.Config(s.sandbox.SQS.Endpoint()))
+	for _, body := range again {
+		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(s.stack.Spool.URL()), MessageBody: &body}); err != nil {
+			return err
+		}
+	}
+	if err := s.stack.Replay(ctx); err != nil {
+		return err
+	}
+	if n := len(s.stack.DeadLetters.Messages()); n > r.DeadLetters {
+		return fmt.Errorf("%d events could not be replayed though nothing is wrong any more", n-r.DeadLetters)
+	}
+	return nil
+}
+
+// logLine is what matters of an attempt's or a replay's line.
+type logLine struct {
+	EventID                     string `json:"event_id"`
+	Spooled, LostToLog, Repeats int
+	Event                       json.RawMessage `json:"event"`
+	Repeat                      bool            `json:"repeat"`
+}
+
+func logLines(log string) []logLine {
+	var lines []logLine
+	for text := range strings.Lines(log) {
+		var line logLine
+		if json.Unmarshal([]byte(text), &line) == nil { // a killed function's last line may be cut short
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// judge holds the ledger to what the users and the logs saw.
+func (s *storm) judge(ctx context.Context, r *Result) error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	var verification ledger.Verification
+	for !verification.Complete {
+		if err := s.ask(ctx, "maintain", `{"view":"verify"}`, &verification); err != nil {
+			return err
+		}
+	}
+	if r.Findings = verification.Findings; verification.FindingCount > 0 {
+		wrong("verify has %d findings, first of all %+v", verification.FindingCount, r.Findings[0])
+	}
+
+	store := dynamo.New(sandbox.Config(s.sandbox.DynamoDB.Endpoint()), s.stack.Tables, 10*time.Second)
+	written := map[string]int{} // events, by id
+	migrated := map[string]bool{}
+	recount := migration.Counters{}
+	var users progress.Users
+	for _, u := range s.users {
+		stream, err := store.Stream(ctx, u.Sub)
+		if err != nil {
+			return err
+		}
+		if len(stream) == 0 {
+			continue
+		}
+		r.Streams++
+		r.Events += len(stream)
+		var record migration.Record
+		for _, e := range stream {
+			written[e.ID]++
+			migrated[u.Sub] = migrated[u.Sub] || e.Outcome == migration.Migrated
+			next := record.Apply(e)
+			recount.Add(migration.Count(record, e, next))
+			record = next
+		}
+		switch record.Status {
+		case migration.Attempted:
+			users.Attempted++
+		case migration.Blocked:
+			users.Blocked++
+		case migration.Arrived:
+			users.Migrated++
+		}
+	}
+	tallies, err := store.Tallies(ctx)
+	if err != nil {
+		return err
+	}
+	counted := migration.Counters{}
+	for _, tally := range tallies {
+		counted.Add(tally.Counters)
+	}
+	if !maps.Equal(recount, counted) {
+		wrong("the tallies hold %v, the events give %v", counted, recount)
+	}
+	var p progress.Progress
+	if err := s.ask(ctx, "report", `{"view":"progress"}`, &p); err != nil {
+		return err
+	}
+	if p.Users != users {
+		wrong("the report has users %+v, there are %+v", p.Users, users)
+	}
+
+	there, err := s.sandbox.New.Users(ctx)
+	if err != nil {
+		return err
+	}
+	arrived := map[string]bool{}
+	for _, u := range there {
+		arrived[u.Username] = true
+	}
+	for _, u := range s.users {
+		if arrived[u.Username] {
+			r.Arrived++
+		}
+		if arrived[u.Username] && !migrated[u.Sub] {
+			wrong("the new pool has %s, and no event says so", u.Username)
+		}
+		if s.signedIn[u.Sub] && !arrived[u.Username] {
+			wrong("%s signed in, and the new pool does not have that user", u.Username)
+		}
+	}
+
+	repeated := map[string]bool{}
+	attempts := slices.DeleteFunc(logLines(s.sandbox.Lambda.Logs(trigger)), func(l logLine) bool { return l.EventID == "" })
+	for _, line := range slices.Concat(attempts, logLines(s.stack.Logs("replay"))) {
+		repeated[line.EventID] = repeated[line.EventID] || line.Repeat || line.Repeats > 0
+	}
+	for _, line := range attempts {
+		r.Decided++
+		r.Repeats += line.Repeats
+		if written[line.EventID] == 0 && !repeated[line.EventID] {
+			wrong("event %s was decided and is nowhere", line.EventID)
+		}
+	}
+	for id, n := range written {
+		if n > 1 {
+			wrong("event %s is there %d times", id, n)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ask asks a function of the stack.
+func (s *storm) ask(ctx context.Context, function, request string, answer any) error {
+	raw, err := s.stack.Invoke(ctx, function, []byte(request))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, answer)
+}

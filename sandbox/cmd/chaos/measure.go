@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+)
+
+const (
+	eventsEach = 4  // of a user
+	days       = 60 // over which they are spread
+)
+
+// measure rebuilds lost progress tables of several sizes, while the trigger writes, and verifies them.
+func measure(ctx context.Context, sb *sandbox.Sandbox, sizes string) error {
+	t := newTable()
+	t.AppendHeader(table.Row{"events", "rebuild", "events a second", "verify", "events a second", "peak memory", "signed in meanwhile"})
+	for size := range strings.SplitSeq(sizes, ",") {
+		events, err := strconv.Atoi(size)
+		if err != nil {
+			return fmt.Errorf("-rebuild %q: allowed are numbers of events, as 20000,200000", sizes)
+		}
+		row, err := measureSize(ctx, sb, events)
+		if err != nil {
+			return err
+		}
+		t.AppendRow(row)
+	}
+	t.Render()
+	return nil
+}
+
+func measureSize(ctx context.Context, sb *sandbox.Sandbox, events int) (table.Row, error) {
+	stack, err := sb.Deploy(ctx, fmt.Sprintf("rebuild-%d", events), nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := load(ctx, sb, stack, events/eventsEach); err != nil {
+		return nil, err
+	}
+	signIns, stop := context.WithCancel(ctx)
+	var signedIn atomic.Int32
+	var group errgroup.Group
+	group.Go(func() error { return signIn(signIns, sb, stack, &signedIn) })
+
+	rebuilt, err := complete(ctx, stack, "rebuild")
+	stop()
+	if err := errors.Join(err, group.Wait(), stack.Replay(ctx)); err != nil {
+		return nil, err
+	}
+	verified, err := complete(ctx, stack, "verify")
+	if err != nil {
+		return nil, err
+	}
+	if verified.FindingCount > 0 || verified.Events != events+int(signedIn.Load()) {
+		return nil, fmt.Errorf("after the rebuild of %d events and %d sign-ins: %+v", events, signedIn.Load(), verified)
+	}
+	memory, err := peakMemory("maintain")
+	if err != nil {
+		return nil, err
+	}
+	rate := func(a answer) (time.Duration, string) {
+		took := a.FinishedAt.Sub(a.StartedAt)
+		return took.Round(10 * time.Millisecond), fmt.Sprintf("%.0f", float64(a.Events)/took.Seconds())
+	}
+	rebuildTook, rebuildRate := rate(rebuilt)
+	verifyTook, verifyRate := rate(verified)
+	return table.Row{events, rebuildTook, rebuildRate, verifyTook, verifyRate, memory, signedIn.Load()}, nil
+}
+
+// answer is what rebuild and verify have in common.
+type answer struct {
+	StartedAt    time.Time `json:"started_at"`
+	FinishedAt   time.Time `json:"finished_at"`
+	Complete     bool      `json:"complete"`
+	Events       int       `json:"events"`
+	FindingCount int       `json:"finding_count"`
+}
+
+// complete asks for a view until it is complete.
+func complete(ctx context.Context, stack *sandbox.Stack, view string) (a answer, err error) {
+	for !a.Complete {
+		raw, err := stack.Invoke(ctx, "maintain", fmt.Appendf(nil, `{"view":%q}`, view))
+		if err == nil {
+			err = json.Unmarshal(raw, &a)
+		}
+		if err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// signIn signs in one new user after the other, until ctx is done.
+func signIn(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, count *atomic.Int32) error {
+	for ctx.Err() == nil {
+		name := fmt.Sprintf("%s-%06d", stack.Name, count.Load())
+		u := cognito.User{
+			Username: name, Password: "Right-password-1", Sub: uuid.NewString(),
+			Attributes: map[string]string{"email": name + "@example.com", "email_verified": "true"},
+		}
+		event, err := json.Marshal(map[string]any{
+			"version": "1", "triggerSource": migration.SignIn, "region": sandbox.Region, "userPoolId": sandbox.NewPoolID,
+			"userName": u.Username, "callerContext": map[string]string{"clientId": sandbox.NewClientID},
+			"request": map[string]any{"password": u.Password}, "response": map[string]any{},
+		})
+		if err != nil {
+			return err
+		}
+		whole := context.WithoutCancel(ctx)
+		if err := sb.Old.Put(whole, u); err != nil {
+			return err
+		}
+		if _, err := stack.Invoke(whole, "migrate", event); err != nil {
+			return err
+		}
+		count.Add(1)
+	}
+	return nil
+}
+
+// load writes events of the past days. Their records and tallies go into another stack's table: to this stack they are lost.
+func load(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users int) error {
+	elsewhere, err := sb.Deploy(ctx, stack.Name+"-lost", nil)
+	if err != nil {
+		return err
+	}
+	tables := dynamo.Config{AuditTable: stack.Tables.AuditTable, ProgressTable: elsewhere.Tables.ProgressTable}
+	store := dynamo.New(sandbox.Config(sb.DynamoDB.Endpoint()), tables, 10*time.Second)
+	bar := newBar(users*eventsEach, fmt.Sprintf("Loading %d events", users*eventsEach))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for i := range users {
+		group.Go(func() error {
+			sub, now := uuid.NewString(), time.Now().AddDate(0, 0, i%days-days)
+			l := ledger.New(store, migration.Policy{}, func() time.Time { return now })
+			for n := range eventsEach {
+				now = now.Add(time.Second)
+				e := migration.Event{
+					Schema: migration.Schema, ID: ulid.Make().String(), Sub: sub, Kind: migration.Attempt, At: migration.Millis(now),
+					Trigger: migration.SignIn, Outcome: migration.Rejected, Reason: migration.WrongPassword, RequestID: uuid.NewString(),
+				}
+				if n == eventsEach-1 {
+					e.Outcome, e.Reason = migration.Migrated, ""
+				}
+				if _, err := l.Append(ctx, sub, func(migration.Record) migration.Event { return e }); err != nil {
+					return err
+				}
+				_ = bar.Add(1)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// peakMemory is what the process of a function that was started last has ever held.
+func peakMemory(function string) (string, error) {
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		return "", err
+	}
+	newest := 0
+	for _, link := range links {
+		if exe, err := os.Readlink(link); err == nil && strings.HasSuffix(exe, filepath.Join("build", "host", function, "bootstrap")) {
+			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
+			newest = max(newest, pid)
+		}
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", newest))
+	if err != nil {
+		return "", fmt.Errorf("no process of the function %s: %w", function, err)
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	var kilobytes float64
+	if _, err := fmt.Sscan(after, &kilobytes); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%.0f MB", kilobytes*1024/1e6), nil
+}

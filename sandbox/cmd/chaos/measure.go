@@ -22,6 +22,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/process"
 )
 
 const (
@@ -174,13 +175,17 @@ func load(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users 
 
 // peakMemory is what the process of a function that was started last has ever held.
 func peakMemory(function string) (string, error) {
+	root, err := process.Root()
+	if err != nil {
+		return "", err
+	}
 	links, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
 		return "", err
 	}
 	newest := 0
 	for _, link := range links {
-		if exe, err := os.Readlink(link); err == nil && strings.HasSuffix(exe, filepath.Join("build", "host", function, "bootstrap")) {
+		if exe, err := os.Readlink(link); err == nil && exe == filepath.Join(root, "build", "host", function, "bootstrap") {
 			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
 			newest = max(newest, pid)
 		}

@@ -1,0 +1,222 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// recount is what tallies must hold, by their sort key.
+type recount map[string]ledger.Tally
+
+func (r recount) add(c count) {
+	t, ok := r[c.tally]
+	if !ok {
+		t = ledger.Tally{Period: c.tally, Counters: migration.Counters{}}
+	}
+	t.Counters.Add(c.counters)
+	if c.at.After(t.RecordedAt) {
+		t.RecordedAt = c.at
+	}
+	r[c.tally] = t
+}
+
+// periods sums the recount up by day and by month.
+func (r recount) periods() (days, months map[string]ledger.Tally) {
+	byDay, byMonth := map[string][]ledger.Tally{}, map[string][]ledger.Tally{}
+	for tally, t := range r {
+		day := dayOf(tally)
+		byDay[day] = append(byDay[day], t)
+	}
+	days, months = map[string]ledger.Tally{}, map[string]ledger.Tally{}
+	for day, tallies := range byDay {
+		days[day] = sum(day, tallies)
+		month := day[:len("2006-01")]
+		byMonth[month] = append(byMonth[month], days[day])
+	}
+	for month, tallies := range byMonth {
+		t := sum(month, tallies)
+		t.Days = map[string]ledger.Totals{}
+		for _, day := range tallies {
+			maps.Copy(t.Days, day.Days)
+		}
+		months[month] = t
+	}
+	return days, months
+}
+
+// union returns the keys of both, in order.
+func union[A, B any](a map[string]A, b map[string]B) []string {
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// stored is what the shards of a tally add up to.
+type stored struct {
+	counters   migration.Counters
+	unreadable bool // one of them, which is left out
+}
+
+// differs tells how two counts differ; it is empty if they don't.
+func differs(got, recounted migration.Counters) string {
+	var differences []string
+	for _, name := range union(got, recounted) {
+		if got[name] != recounted[name] {
+			differences = append(differences, fmt.Sprintf("%s is %d, recounted %d", name, got[name], recounted[name]))
+		}
+	}
+	return strings.Join(differences, "; ")
+}
+
+// differs tells how the shards differ from what was recounted; it is empty if they don't.
+func (st stored) differs(recounted migration.Counters) string {
+	if st.unreadable {
+		return "a shard cannot be read"
+	}
+	return differs(st.counters, recounted)
+}
+
+// dayOf is the day of a tally's sort key.
+func dayOf(tally string) string {
+	day, _, _ := strings.Cut(tally, "#")
+	return day
+}
+
+// The sort keys before and behind all others.
+const lowest, highest = " ", "~"
+
+// partition reads the items of a partition of the progress table whose sort keys are between two, those included.
+func (s *Store) partition(ctx context.Context, pk, from, to string) iter.Seq2[item, error] {
+	return s.query(ctx, &dynamodb.QueryInput{
+		TableName:                 &s.config.ProgressTable,
+		KeyConditionExpression:    aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
+		ExpressionAttributeValues: item{":pk": text(pk), ":from": text(from), ":to": text(to)},
+		ConsistentRead:            aws.Bool(true),
+	})
+}
+
+// counted adds up what the shards hold, for each tally between two sort keys.
+func (s *Store) counted(ctx context.Context, from, to string) (map[string]stored, error) {
+	var shards [tallyShards]map[string]stored
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range shards {
+		group.Go(func() error {
+			shards[i] = map[string]stored{}
+			for it, err := range s.partition(ctx, tallyShard(i), from, to) {
+				if err != nil {
+					return err
+				}
+				tally, err := unmarshalTally(it)
+				shards[i][attribute(it, "sk")] = stored{tally.Counters, err != nil}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	sum := map[string]stored{}
+	for _, shard := range shards {
+		for tally, st := range shard {
+			total, ok := sum[tally]
+			if !ok {
+				total.counters = migration.Counters{}
+			}
+			total.counters.Add(st.counters)
+			total.unreadable = total.unreadable || st.unreadable
+			sum[tally] = total
+		}
+	}
+	return sum, nil
+}
+
+// compare holds the tallies between two sort keys to the recount, if their days were over when the walk began: the shards', and
+// those of the closed days and months.
+func (v *verifying) compare(ctx context.Context, from, to string, now time.Time) error {
+	counted, err := v.store.counted(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	var findings []ledger.Finding
+	compared := 0
+	for _, tally := range union(counted, v.Walk.Recount) {
+		day := dayOf(tally)
+		if begun := day <= ledger.Day(now.Add(closingDelay)); begun && day >= v.Walk.Open {
+			continue
+		}
+		compared++
+		if how := counted[tally].differs(v.Walk.Recount[tally].Counters); how != "" {
+			findings = append(findings, tallyDiffers(day, "tally "+tally+": "+how))
+		}
+	}
+	days, months := v.Walk.Recount.periods()
+	for pk, want := range map[string]map[string]ledger.Tally{closedDays: days, closedMonths: months} {
+		n, found, err := v.compareClosed(ctx, pk, from, to, want, now)
+		if err != nil {
+			return err
+		}
+		compared += n
+		findings = append(findings, found...)
+	}
+	v.Result.Tallies += compared
+	v.Result.Find(findings...)
+	return nil
+}
+
+func tallyDiffers(period, how string) ledger.Finding {
+	return ledger.Finding{Kind: ledger.TallyDiffers, Day: period, Detail: how}
+}
+
+// compareClosed holds closed days, or months, to the recount. Periods after the newest closed one need not be closed yet; one
+// before it that is not would be missing from the reports.
+func (v *verifying) compareClosed(
+	ctx context.Context, pk, from, to string, recount map[string]ledger.Tally, now time.Time,
+) (compared int, findings []ledger.Finding, err error) {
+	closed := map[string]ledger.Tally{}
+	newest := ""
+	for it, err := range v.store.partition(ctx, pk, from, to) {
+		if err != nil {
+			return 0, nil, err
+		}
+		newest = attribute(it, "sk")
+		tally, err := unmarshalTally(it)
+		if err != nil {
+			findings = append(findings, tallyDiffers(newest, pk+" cannot be read"))
+		}
+		closed[newest] = tally
+	}
+	cut := func(day, period string) string { return day[:min(len(day), len(period))] }
+	for _, period := range union(closed, recount) {
+		tally, isClosed := closed[period]
+		how := differs(tally.Counters, recount[period].Counters)
+		switch {
+		case isClosed && period >= cut(ledger.Day(now), period):
+			how = "closed before its end"
+		case period >= cut(v.Walk.Open, period), !isClosed && period > newest:
+			continue
+		case !isClosed:
+			how = "not there"
+		case how == "" && slices.ContainsFunc(union(tally.Days, recount[period].Days), func(day string) bool {
+			return tally.Days[day] != recount[period].Days[day]
+		}):
+			how = "days are not what they came to"
+		}
+		compared++
+		if how != "" {
+			findings = append(findings, tallyDiffers(period, pk+": "+how))
+		}
+	}
+	return compared, findings, nil
+}

@@ -4,7 +4,7 @@
 include deploy/deploy.mk
 
 FUNCTIONS := $(notdir $(wildcard functions/*))
-GO_SOURCES := $(shell git ls-files -co --exclude-standard '*.go') go.mod go.sum
+GO_SOURCES := $(wildcard $(shell git ls-files -co --exclude-standard '*.go' '*.html')) go.mod go.sum
 
 # The tags and flags that make a Lambda binary small: no RPC mode, no symbols, no paths of the machine it was built on.
 BUILD := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -tags lambda.norpc

@@ -28,6 +28,11 @@ bench: setup host ## Measure a sign-in against the floor, the cold start and mem
 	@build/host/bench
 	@go test -run '^$$' -bench . -benchmem ./pkg/...
 
+.PHONY: chaos
+chaos: setup host ## Have 2,000 users sign in while everything fails at random, and prove that nothing was lost (a few minutes)
+	@go build -o build/host/chaos ./sandbox/cmd/chaos
+	@build/host/chaos
+
 .PHONY: build
 build: host $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions to deploy (linux/arm64), and for this machine
 

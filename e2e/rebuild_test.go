@@ -96,8 +96,8 @@ func TestRebuildMendsTheProgressTable(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
 	s := store(stack)
-	subs := attempts(t, s, june, 6)
-	attempts(t, s, july, 6)
+	subs := attempts(t, s, older, 6)
+	attempts(t, s, newer, 6)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	attempts(t, s, today, 2)
 	if _, err := s.Close(t.Context(), time.Now()); err != nil {
@@ -123,11 +123,11 @@ func TestRebuildMendsTheProgressTable(t *testing.T) {
 	tb.put(t, item{"pk": text("x"), "sk": text("y"), "attention": text("migrated#0"), "attention_sort": text("z")})
 	for _, it := range want {
 		switch sk := value(it, "sk"); {
-		case value(it, "pk") == "tally#days" && sk == "2026-07-01", value(it, "pk") == "tally#months":
+		case value(it, "pk") == "tally#days" && sk == newerDay, value(it, "pk") == "tally#months":
 			tb.remove(t, value(it, "pk"), sk)
-		case sk == ledger.Day(june):
+		case sk == olderDay:
 			tb.put(t, with(it, item{"reoffered": one}))
-		case sk == ledger.Day(july):
+		case sk == newerDay:
 			tb.put(t, with(it, item{"recorded_at": one}))
 		case sk == ledger.Day(today):
 			tb.remove(t, value(it, "pk"), sk)
@@ -149,7 +149,7 @@ func TestRebuildMendsTheProgressTable(t *testing.T) {
 func TestRebuildLeavesBrokenStreams(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
-	subs := attempts(t, store(stack), july, 2)
+	subs := attempts(t, store(stack), newer, 2)
 	audit, progress := tablesOf(stack)
 	audit.remove(t, subs[1], "0000000002")
 	progress.remove(t, "user#"+subs[0], "record")
@@ -168,8 +168,8 @@ func TestRebuildWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
 	s := store(stack)
-	subs := make([]string, 250)
-	const eventsEach = 6
+	subs := make([]string, 150)
+	const eventsEach = 5
 	var group errgroup.Group
 	group.SetLimit(8)
 	for i := range subs {
@@ -191,7 +191,7 @@ func TestRebuildWhileOthersWrite(t *testing.T) {
 	_, progress := tablesOf(stack)
 	progress.restore(t, nil)
 	for i := range 4 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(20*(i+1))*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(10*(i+1))*time.Millisecond)
 		if r, err := s.Rebuild(ctx, time.Now, time.Time{}); err == nil {
 			t.Errorf("not cut short: %+v", r)
 		}
@@ -200,7 +200,7 @@ func TestRebuildWhileOthersWrite(t *testing.T) {
 	var rebuilt dynamo.Rebuilt
 	for n := 1; !rebuilt.Complete; n++ {
 		var err error
-		if rebuilt, err = s.Rebuild(t.Context(), time.Now, time.Now().Add(time.Duration(n)*10*time.Millisecond)); err != nil {
+		if rebuilt, err = s.Rebuild(t.Context(), time.Now, time.Now().Add(time.Duration(n)*20*time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -138,18 +138,21 @@ func maintain(t *testing.T, stack *sandbox.Stack, request string) ledger.Verific
 	}
 }
 
-// june and july are days that were over long ago: a whole month is, so that it is closed.
+// older and newer are days that are closed; of the older, the whole month is.
 var (
-	june = time.Date(2026, 6, 17, 9, 0, 0, 0, time.UTC)
-	july = time.Date(2026, 7, 14, 9, 0, 0, 0, time.UTC)
+	started = time.Now().UTC()
+	older   = time.Date(started.Year(), started.Month()-2, 17, 9, 0, 0, 0, time.UTC)
+	newer   = time.Date(started.Year(), started.Month()-1, 14, 9, 0, 0, 0, time.UTC)
+
+	olderDay, newerDay, olderMonth = ledger.Day(older), ledger.Day(newer), older.Format("2006-01")
 )
 
 // Whatever is done to the tables past their policies, verify names it, and where.
 func TestVerifyNamesEveryTampering(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
-	subs := attempts(t, store(stack), june, 4)
-	subs = append(subs, attempts(t, store(stack), july, 4)...)
+	subs := attempts(t, store(stack), older, 4)
+	subs = append(subs, attempts(t, store(stack), newer, 4)...)
 	if _, err := store(stack).Close(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +202,7 @@ func TestVerifyNamesEveryTampering(t *testing.T) {
 		"an event moved":       {func() { audit.put(t, with(second(migrated), item{"pk": text(blocked)})) }, ledger.ForeignEvent, blocked},
 		"an event sealed anew": {func() { audit.put(t, resealed(t, stack, migrated)) }, ledger.BrokenChain, migrated},
 		"an event in another tally": {
-			func() { audit.put(t, with(second(migrated), item{"tally": text("2026-06-17#1")})) }, ledger.TallyDiffers, "2026-06-17",
+			func() { audit.put(t, with(second(migrated), item{"tally": text(olderDay + "#1")})) }, ledger.TallyDiffers, olderDay,
 		},
 
 		"a record deleted": {func() { progress.remove(t, "user#"+migrated, "record") }, ledger.RecordMissing, migrated},
@@ -221,23 +224,23 @@ func TestVerifyNamesEveryTampering(t *testing.T) {
 			progress.put(t, item{"pk": text("x"), "sk": text("y"), "attention": text("migrated#0"), "attention_sort": text("z")})
 		}, ledger.AttentionDiffers, ""},
 
-		"a tally counted up":    {func() { progress.put(t, with(shard("2026-06-17"), item{"reoffered": one})) }, ledger.TallyDiffers, "2026-06-17"},
-		"a tally damaged":       {func() { progress.put(t, with(shard("2026-06-17"), item{"recorded_at": text("x")})) }, ledger.TallyDiffers, "2026-06-17"},
-		"a tally deleted":       {func() { progress.remove(t, value(shard("2026-07-14"), "pk"), "2026-07-14") }, ledger.TallyDiffers, "2026-07-14"},
-		"a tally of an old day": {func() { progress.put(t, with(shard("2026-06-17"), item{"sk": text("2026-01-01")})) }, ledger.TallyDiffers, "2026-01-01"},
+		"a tally counted up":    {func() { progress.put(t, with(shard(olderDay), item{"reoffered": one})) }, ledger.TallyDiffers, olderDay},
+		"a tally damaged":       {func() { progress.put(t, with(shard(olderDay), item{"recorded_at": text("x")})) }, ledger.TallyDiffers, olderDay},
+		"a tally deleted":       {func() { progress.remove(t, value(shard(newerDay), "pk"), newerDay) }, ledger.TallyDiffers, newerDay},
+		"a tally of an old day": {func() { progress.put(t, with(shard(olderDay), item{"sk": text("2020-01-01")})) }, ledger.TallyDiffers, "2020-01-01"},
 		"a tally of a day to come": {
-			func() { progress.put(t, with(shard("2026-06-17"), item{"sk": text("2999-01-01")})) }, ledger.TallyDiffers, "2999-01-01",
+			func() { progress.put(t, with(shard(olderDay), item{"sk": text("2999-01-01")})) }, ledger.TallyDiffers, "2999-01-01",
 		},
 		"a closed day counted up": {func() {
-			progress.put(t, with(progress.get(t, "tally#days", "2026-07-14"), item{"reoffered": one}))
-		}, ledger.TallyDiffers, "2026-07-14"},
-		"a closed day deleted":   {func() { progress.remove(t, "tally#days", "2026-07-14") }, ledger.TallyDiffers, "2026-07-14"},
+			progress.put(t, with(progress.get(t, "tally#days", newerDay), item{"reoffered": one}))
+		}, ledger.TallyDiffers, newerDay},
+		"a closed day deleted":   {func() { progress.remove(t, "tally#days", newerDay) }, ledger.TallyDiffers, newerDay},
 		"a day closed too early": {func() { progress.put(t, key("tally#days", "2999-01-01")) }, ledger.TallyDiffers, "2999-01-01"},
-		"a closed month deleted": {func() { progress.remove(t, "tally#months", "2026-06") }, ledger.TallyDiffers, "2026-06"},
-		"a closed month emptied": {func() { progress.put(t, key("tally#months", "2026-06")) }, ledger.TallyDiffers, "2026-06"},
+		"a closed month deleted": {func() { progress.remove(t, "tally#months", olderMonth) }, ledger.TallyDiffers, olderMonth},
+		"a closed month emptied": {func() { progress.put(t, key("tally#months", olderMonth)) }, ledger.TallyDiffers, olderMonth},
 		"a closed month's days forged": {func() {
-			progress.put(t, with(progress.get(t, "tally#months", "2026-06"), item{"days": &types.AttributeValueMemberM{Value: item{}}}))
-		}, ledger.TallyDiffers, "2026-06"},
+			progress.put(t, with(progress.get(t, "tally#months", olderMonth), item{"days": &types.AttributeValueMemberM{Value: item{}}}))
+		}, ledger.TallyDiffers, olderMonth},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := [][]item{audit.all(t), progress.all(t)}
@@ -282,7 +285,7 @@ func resealed(t *testing.T, stack *sandbox.Stack, sub string) item {
 func TestVerifyNamesEveryAlteredAttribute(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
-	sub := attempts(t, store(stack), july, 2)[1]
+	sub := attempts(t, store(stack), newer, 2)[1]
 	audit, progress := tablesOf(stack)
 	request := fmt.Sprintf(`{"view":"verify","sub":%q}`, sub)
 	check := func(tb table, it item, kinds ...ledger.FindingKind) {
@@ -312,19 +315,20 @@ func TestVerifyNamesEveryAlteredAttribute(t *testing.T) {
 func TestVerifyOneDay(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
-	other := attempts(t, store(stack), june, 2)[1]
-	sub := attempts(t, store(stack), july, 3)[1]
+	other := attempts(t, store(stack), older, 2)[1]
+	sub := attempts(t, store(stack), newer, 3)[1]
 	audit, progress := tablesOf(stack)
-	clean := maintain(t, stack, `{"view":"verify","day":"2026-07-14"}`)
+	request := fmt.Sprintf(`{"view":"verify","day":%q}`, newerDay)
+	clean := maintain(t, stack, request)
 	if clean.FindingCount != 0 || clean.Streams != 3 || clean.Events != 7 || clean.Tallies != 1 {
 		t.Errorf("%+v", clean)
 	}
 	audit.remove(t, other, "0000000002")
 	audit.remove(t, sub, "0000000002")
-	progress.put(t, item{"pk": text("tally#07"), "sk": text("2026-07-14#1"), "reoffered": &types.AttributeValueMemberN{Value: "3"}})
-	v := maintain(t, stack, `{"view":"verify","day":"2026-07-14"}`)
+	progress.put(t, item{"pk": text("tally#07"), "sk": text(newerDay + "#1"), "reoffered": &types.AttributeValueMemberN{Value: "3"}})
+	v := maintain(t, stack, request)
 	for _, f := range v.Findings {
-		if f.Sub != sub && f.Day != "2026-07-14" {
+		if f.Sub != sub && f.Day != newerDay {
 			t.Errorf("not of that day: %+v", f)
 		}
 	}
@@ -340,10 +344,10 @@ func TestVerifyInSlices(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
 	s := store(stack)
-	attempts(t, s, july, 250)
+	attempts(t, s, newer, 250)
 	_, progress := tablesOf(stack)
-	progress.put(t, item{"pk": text("tally#07"), "sk": text("2026-07-14"), "reoffered": &types.AttributeValueMemberN{Value: "1"}})
-	progress.remove(t, "user#"+attempts(t, s, june, 1)[0], "record")
+	progress.put(t, item{"pk": text("tally#07"), "sk": text(newerDay), "reoffered": &types.AttributeValueMemberN{Value: "1"}})
+	progress.remove(t, "user#"+attempts(t, s, older, 1)[0], "record")
 
 	whole, err := s.Verify(t.Context(), time.Now, time.Time{})
 	if err != nil || !whole.Complete || whole.Streams != 251 || whole.FindingCount < 2 {
@@ -351,7 +355,7 @@ func TestVerifyInSlices(t *testing.T) {
 	}
 	goes, sliced := 0, ledger.Verification{}
 	for ; !sliced.Complete; goes++ { // each a little longer, so that it comes to an end on any machine
-		until := time.Now().Add(time.Duration(goes+1) * 10 * time.Millisecond)
+		until := time.Now().Add(time.Duration(goes+1) * 20 * time.Millisecond)
 		if sliced, err = s.Verify(t.Context(), time.Now, until); err != nil {
 			t.Fatalf("after %d goes: %+v, %v", goes, sliced, err)
 		}

@@ -181,7 +181,7 @@ var faults = []fault.Rule{
 // is none.
 func (s *storm) disturb(ctx context.Context, sv service, random *rand.Rand) {
 	for ctx.Err() == nil {
-		switch random.IntN(8) {
+		switch random.IntN(7) {
 		case 0:
 			sv.proxy.Set()
 		case 1:
@@ -198,7 +198,7 @@ func (s *storm) disturb(ctx context.Context, sv service, random *rand.Rand) {
 			}
 			sv.proxy.Set(rules...)
 		}
-		pause(ctx, random, time.Second)
+		pause(ctx, random, 700*time.Millisecond)
 		// A port that cannot be opened again stays a fault, and the run then fails by it.
 		_ = sv.proxy.Refuse(false)
 	}
@@ -234,7 +234,7 @@ func (s *storm) kill(ctx context.Context, random *rand.Rand) {
 func pause(ctx context.Context, random *rand.Rand, most time.Duration) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(rand.N(most)):
+	case <-time.After(time.Duration(random.Int64N(int64(most)))):
 	}
 }
 

@@ -53,7 +53,7 @@ func (r Result) Enough(faults, lostAnswers, kills int) error {
 	}
 	least("an answer was lost after the write", r.LostAnswers, lostAnswers)
 	least("the trigger was killed", r.Kills, kills)
-	least("a service was gone", r.Outages, 1)
+	least("a service was gone", r.Outages, faults)
 	least("an event waited in the spool", r.Spooled, 1)
 	return errors.Join(errs...)
 }

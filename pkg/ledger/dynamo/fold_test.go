@@ -19,7 +19,7 @@ import (
 const sub = "0b5ad4f1-3c1e-4a0f-9d65-6a1f0c8f2b11"
 
 // written returns the items of a stream of three events, and of its record, as Commit writes them.
-func written(t *testing.T) (events []item, record item) {
+func written(t testing.TB) (events []item, record item) {
 	t.Helper()
 	now := time.Date(2026, 7, 14, 23, 59, 58, 123e6, time.UTC)
 	store := memory.New()
@@ -168,6 +168,16 @@ func TestRecordAndStreamMissEachOther(t *testing.T) {
 	} {
 		if findings := judge(fold(sub, tt.events), tt.record); len(findings) == 0 || findings[0].Kind != tt.want {
 			t.Errorf("%s: %v, want %s", name, findings, tt.want)
+		}
+	}
+}
+
+// What verifying and rebuilding do with each stream, here of three events, between its reading and the look at its record.
+func BenchmarkFold(b *testing.B) {
+	events, record := written(b)
+	for b.Loop() {
+		if findings := judge(fold(sub, events), record); findings != nil {
+			b.Fatal(findings)
 		}
 	}
 }

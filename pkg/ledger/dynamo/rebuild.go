@@ -171,12 +171,8 @@ func (r *rebuilding) visitItems(ctx context.Context, items []item) error {
 	if err != nil {
 		return err
 	}
-	for _, sub := range streamless {
-		f, record, err := r.store.snapshot(ctx, sub)
-		if err == nil {
-			err = r.restore(ctx, f, record)
-		}
-		if err != nil {
+	for sub, record := range streamless {
+		if err := r.restore(ctx, folded{sub: sub}, record); err != nil {
 			return err
 		}
 	}

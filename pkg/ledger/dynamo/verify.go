@@ -176,12 +176,8 @@ func (v *verifying) visitItems(ctx context.Context, items []item) error {
 	if err != nil {
 		return err
 	}
-	for _, sub := range streamless {
-		f, record, err := v.store.snapshot(ctx, sub)
-		if err != nil {
-			return err
-		}
-		findings = append(findings, judge(f, record)...)
+	for sub, record := range streamless {
+		findings = append(findings, judge(folded{sub: sub}, record)...)
 	}
 	for _, it := range items {
 		if stray(it) {
@@ -197,9 +193,10 @@ func (v *verifying) visitItems(ctx context.Context, items []item) error {
 	return nil
 }
 
-// streamless returns the users among the items' records who have no first event, and how many records there are. Whoever has one is
-// met in the walk through the streams.
-func (s *Store) streamless(ctx context.Context, items []item) (subs []string, records int, err error) {
+// streamless returns those of the items that are records of users without any event, by user, and how many records there are.
+// Whoever has events is met in the walk through the streams.
+func (s *Store) streamless(ctx context.Context, items []item) (orphans map[string]item, records int, err error) {
+	var subs []string
 	var keys []item
 	for _, it := range items {
 		if sub, ok := recordOf(it); ok {
@@ -207,7 +204,23 @@ func (s *Store) streamless(ctx context.Context, items []item) (subs []string, re
 		}
 	}
 	firsts, err := s.batchGet(ctx, s.config.AuditTable, keys)
-	return slices.DeleteFunc(subs, func(sub string) bool { return firsts[sub] != nil }), len(keys), err
+	if err != nil {
+		return nil, 0, err
+	}
+	orphans = map[string]item{}
+	for _, sub := range subs {
+		if firsts[sub] != nil {
+			continue
+		}
+		f, record, err := s.snapshot(ctx, sub)
+		if err != nil {
+			return nil, 0, err
+		}
+		if f.events == 0 && record != nil {
+			orphans[sub] = record
+		}
+	}
+	return orphans, len(keys), nil
 }
 
 // stray tells whether an item stands in the index attention and is no record.

@@ -9,6 +9,10 @@ deploy: build ## Deploy to AWS: STACK=… USER_POOL_ID=… APP_CLIENT_ID=… NEW
 report: ## Ask how far the migration is: STACK=… [VIEW=progress]
 	@deploy/ask Report
 
+.PHONY: preflight
+preflight: ## Check how both pools are set up, before the trigger is attached: STACK=…
+	@VIEW=preflight deploy/ask Inspect
+
 .PHONY: inspect
 inspect: ## Ask about a user or the set-up: STACK=… VIEW=user USERNAME=… (or SUB=…), VIEW=blocked REASON=… [CHALLENGE=…], VIEW=unconfirmed, VIEW=trail FROM=2026-07-01 [TO=…], or VIEW=preflight
 	@deploy/ask Inspect

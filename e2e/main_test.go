@@ -169,6 +169,7 @@ func store(stack *sandbox.Stack) *dynamo.Store {
 // are their recount. It returns the streams.
 func verify(t *testing.T, stack *sandbox.Stack, users ...cognito.User) map[string][]migration.Event {
 	t.Helper()
+	drain(t, stack) // on a busy machine the ledger may not have answered in time for everyone
 	streams := map[string][]migration.Event{}
 	recount := migration.Counters{}
 	for _, u := range users {

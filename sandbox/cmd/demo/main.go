@@ -83,6 +83,11 @@ func run(ctx context.Context) error {
 	if err := migrate(ctx, sb, users); err != nil {
 		return fmt.Errorf("%w\nThe log is %s", err, logPath)
 	}
+	// On a busy machine the ledger may not have answered in time for everyone: those events wait in the spool, which Lambda would
+	// have replayed by now.
+	if err := stack.Replay(ctx); err != nil {
+		return err
+	}
 	if err := showHistory(ctx, stack, users); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type Store interface {
 	//
 	// Any other error leaves open whether the entry was written: a time-out may have struck after the write. The same
 	// entry may be committed again then; it is never written twice. Conflicts between transactions are retried inside,
-	// until ctx is done.
+	// until ctx is done. If it is done before the call, nothing is written.
 	Commit(ctx context.Context, e Entry) error
 	// Record returns the user's record as of the last commit; the zero Record if there is none.
 	Record(ctx context.Context, sub string) (migration.Record, error)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,10 +19,12 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// Store is a backend that can also tell what it has counted.
+// Store is a backend that can also tell what it has counted, and be damaged.
 type Store interface {
 	ledger.Store
 	Tallies(ctx context.Context) ([]ledger.Tally, error)
+	// LoseRecord removes a user's record behind the ledger's back.
+	LoseRecord(ctx context.Context, sub string) error
 }
 
 // Policy is the policy that the suite's ledgers work by.
@@ -30,21 +33,25 @@ var Policy = migration.Policy{RetryWindow: 20 * time.Second, RepeatWindow: time.
 // Run runs the suite. Each call of open returns an empty store.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	for name, test := range map[string]func(*testing.T, Store){
-		"an unknown user has no record and no events":            unknownUser,
-		"an event, its record and its tally are written at once": writeAtOnce,
-		"a stale version is refused with the standing record":    staleVersion,
-		"a sequence number is used once":                         sequenceOnce,
-		"a cancelled context writes nothing":                     cancelledContext,
-		"a stream is chained and folds to its record":            chain,
-		"a repeat is not written, at both edges of its window":   repeats,
-		"many writers on one user write one event each":          manyWriters,
-		"the same attempt at once is written once":               sameAttempt,
-		"many users at once: tallies are exact":                  manyUsers,
-		"a replay is written once":                               replayOnce,
-		"a replay among newer events is written once":            replayAmongNewer,
-		"an answer that was lost is made up for":                 lostAnswer,
-		"a clock that goes backwards":                            clockBackwards,
-		"a day's end":                                            dayEnd,
+		"an unknown user has no record and no events":                unknownUser,
+		"an event, its record and its tally are written at once":     writeAtOnce,
+		"a stale version is refused with the standing record":        staleVersion,
+		"a sequence number is used once":                             sequenceOnce,
+		"an event that its record does not know is not written over": recordBehind,
+		"a context that is done writes nothing":                      doneContext,
+		"a time-out leaves open what was written":                    timeOut,
+		"a stream is chained and folds to its record":                chain,
+		"a repeat is not written, at both edges of its window":       repeats,
+		"many writers on one user write one event each":              manyWriters,
+		"a conflict lasts until the context is done":                 impatientWriters,
+		"the same attempt at once is written once":                   sameAttempt,
+		"many users at once: tallies are exact":                      manyUsers,
+		"many users of one tally at once: it is exact":               oneTally,
+		"a replay is written once":                                   replayOnce,
+		"a replay among newer events is written once":                replayAmongNewer,
+		"an answer that was lost is made up for":                     lostAnswer,
+		"a clock that goes backwards":                                clockBackwards,
+		"a day's end":                                                dayEnd,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -253,14 +260,75 @@ func sequenceOnce(t *testing.T, s Store) {
 	}
 }
 
-func cancelledContext(t *testing.T, s Store) {
+func recordBehind(t *testing.T, s Store) {
 	e := attempt(nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := newLedger(s, atNoon).Append(ctx, e.Sub, always(e)); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v, want %v", err, context.Canceled)
+	mustAppend(t, newLedger(s, atNoon), e)
+	before, err := s.Stream(t.Context(), e.Sub)
+	if err != nil {
+		t.Fatal(err)
 	}
-	checkTallies(t, s, e.Sub)
+	if err := s.LoseRecord(t.Context(), e.Sub); err != nil {
+		t.Fatal(err)
+	}
+	again := entry(t, migration.Record{}, of(e.Sub, attempt(wrongPassword)))
+	if err := s.Commit(t.Context(), again); !errors.Is(err, ledger.ErrBehind) {
+		t.Errorf("%v, want %v", err, ledger.ErrBehind)
+	}
+	after, err := s.Stream(t.Context(), e.Sub)
+	if diff := cmp.Diff(before, after); err != nil || diff != "" {
+		t.Errorf("%v; stream (-before +after):\n%s", err, diff)
+	}
+	if record, err := s.Record(t.Context(), e.Sub); err != nil || record.Version != 0 {
+		t.Errorf("a record was written: %+v, %v", record, err)
+	}
+	tallies, err := s.Tallies(t.Context())
+	if err != nil || len(tallies) != 1 || tallies[0].Days["2026-07-14"] != (ledger.Totals{Migrated: 1, Arrived: 1}) {
+		t.Errorf("something was counted: %+v, %v", tallies, err)
+	}
+}
+
+func doneContext(t *testing.T, s Store) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	for _, ctx := range []context.Context{canceled, late} {
+		e := attempt(nil)
+		if _, err := newLedger(s, atNoon).Append(ctx, e.Sub, always(e)); !errors.Is(err, ctx.Err()) {
+			t.Errorf("%v, want %v", err, ctx.Err())
+		}
+		checkTallies(t, s, e.Sub)
+	}
+}
+
+// timeOut strikes before, in the middle of and after the write. Committed once more, or replayed, the event is there once.
+func timeOut(t *testing.T, s Store) {
+	l := newLedger(s, atNoon)
+	var subs []string
+	for i := range 20 {
+		e := attempt(nil)
+		subs = append(subs, e.Sub)
+		one := entry(t, migration.Record{}, e)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*500*time.Microsecond)
+		first := s.Commit(ctx, one)
+		cancel()
+		if i%2 == 0 {
+			if _, err := l.Replay(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			var conflict *ledger.ConflictError
+			second := s.Commit(t.Context(), one)
+			written := errors.As(second, &conflict) && conflict.Standing.ID == e.ID
+			if second != nil && !written || first == nil && !written {
+				t.Errorf("first %v, then %v", first, second)
+			}
+		}
+		if n := len(check(t, s, e.Sub)); n != 1 {
+			t.Errorf("%d events, want 1", n)
+		}
+	}
+	checkTallies(t, s, subs...)
 }
 
 func chain(t *testing.T, s Store) {
@@ -290,20 +358,25 @@ func repeats(t *testing.T, s Store) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLedger(s, atNoon)
-			first := attempt(tt.change)
-			written := mustAppend(t, l, first)
-			again := of(first.Sub, at(noon.Add(tt.window), attempt(tt.change)))
-			want := ledger.Appended{Event: again, Record: written.Record, Repeat: true}
-			if diff := cmp.Diff(want, mustAppend(t, l, again)); diff != "" {
-				t.Errorf("at the window's edge (-want +got):\n%s", diff)
-			}
-			if appended := mustAppend(t, l, at(noon.Add(tt.window+time.Millisecond), again)); appended.Repeat {
-				t.Error("past the window's edge: a repeat")
-			} else if appended.Reoffered != (first.Outcome == migration.Migrated) {
-				t.Errorf("reoffered: %t", appended.Reoffered)
-			}
-			if n := len(check(t, s, first.Sub)); n != 2 {
-				t.Errorf("%d events, want 2", n)
+			for _, direction := range []time.Duration{1, -1} { // later, and earlier: a clock may go backwards
+				first := attempt(tt.change)
+				written := mustAppend(t, l, first)
+				for _, within := range []time.Duration{0, tt.window} {
+					again := of(first.Sub, at(noon.Add(direction*within), attempt(tt.change)))
+					want := ledger.Appended{Event: again, Record: written.Record, Repeat: true}
+					if diff := cmp.Diff(want, mustAppend(t, l, again)); diff != "" {
+						t.Errorf("%s away (-want +got):\n%s", direction*within, diff)
+					}
+				}
+				outside := direction * (tt.window + time.Millisecond)
+				if appended := mustAppend(t, l, of(first.Sub, at(noon.Add(outside), attempt(tt.change)))); appended.Repeat {
+					t.Errorf("%s away: a repeat", outside)
+				} else if appended.Reoffered != (first.Outcome == migration.Migrated) {
+					t.Errorf("reoffered: %t", appended.Reoffered)
+				}
+				if n := len(check(t, s, first.Sub)); n != 2 {
+					t.Errorf("%d events, want 2", n)
+				}
 			}
 		})
 	}
@@ -325,6 +398,37 @@ func manyWriters(t *testing.T, s Store) {
 		})
 	}
 	wg.Wait()
+	if n := len(check(t, s, sub)); n != writers {
+		t.Errorf("%d events, want %d", n, writers)
+	}
+	checkTallies(t, s, sub)
+}
+
+// Writers in each other's way give up at different moments. Whatever they left undone, replay does, and nothing twice.
+func impatientWriters(t *testing.T, s Store) {
+	const writers = 12
+	l := newLedger(s, atNoon)
+	sub := uuid.NewString()
+	events := make([]migration.Event, writers)
+	var wg sync.WaitGroup
+	for i := range writers {
+		events[i] = of(sub, attempt(func(e *migration.Event) {
+			e.Outcome, e.Reason, e.Challenge = migration.Rejected, migration.ChallengeRequired, fmt.Sprintf("CHALLENGE_%d", i)
+		}))
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(2*i)*time.Millisecond)
+			defer cancel()
+			if _, err := l.Append(ctx, sub, always(events[i])); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v, want none or %v", err, context.DeadlineExceeded)
+			}
+		})
+	}
+	wg.Wait()
+	for _, e := range events {
+		if _, err := l.Replay(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if n := len(check(t, s, sub)); n != writers {
 		t.Errorf("%d events, want %d", n, writers)
 	}
@@ -355,11 +459,33 @@ func sameAttempt(t *testing.T, s Store) {
 }
 
 func manyUsers(t *testing.T, s Store) {
-	l := newLedger(s, atNoon)
 	subs := make([]string, 40)
-	var wg sync.WaitGroup
 	for i := range subs {
 		subs[i] = uuid.NewString()
+	}
+	writeAll(t, s, subs)
+}
+
+// oneTally has users write who all count in the same shard of a day, by the place that docs/record-format.md gives them.
+func oneTally(t *testing.T, s Store) {
+	var subs []string
+	for len(subs) < 10 {
+		sub := uuid.NewString()
+		h := fnv.New32a()
+		h.Write([]byte(sub))
+		if h.Sum32()%32 == 7 {
+			subs = append(subs, sub)
+		}
+	}
+	writeAll(t, s, subs)
+}
+
+// writeAll has all users fail and then migrate, at the same time.
+func writeAll(t *testing.T, s Store, subs []string) {
+	t.Helper()
+	l := newLedger(s, atNoon)
+	var wg sync.WaitGroup
+	for i := range subs {
 		wg.Go(func() {
 			mustAppend(t, l, of(subs[i], attempt(wrongPassword)))
 			mustAppend(t, l, of(subs[i], attempt(nil)))

@@ -196,9 +196,20 @@ func TestVerifyNamesEveryTampering(t *testing.T) {
 			audit.put(t, with(one, item{"sk": two["sk"], "seq": two["seq"]}))
 			audit.put(t, with(two, item{"sk": one["sk"], "seq": one["seq"]}))
 		}, ledger.AlteredEvent, migrated},
-		"an event inserted":    {func() { audit.put(t, with(second(migrated), item{"sk": text("0000000002+")})) }, ledger.AlteredEvent, migrated},
-		"an event appended":    {func() { audit.put(t, with(second(migrated), item{"sk": text("0000000004")})) }, ledger.BrokenChain, migrated},
-		"a stream copied":      {func() { audit.put(t, with(second(migrated), item{"pk": text("copy")})) }, ledger.ForeignEvent, "copy"},
+		"an event inserted": {func() { audit.put(t, with(second(migrated), item{"sk": text("0000000002+")})) }, ledger.AlteredEvent, migrated},
+		"an event appended": {func() { audit.put(t, with(second(migrated), item{"sk": text("0000000004")})) }, ledger.BrokenChain, migrated},
+		"a stream copied":   {func() { audit.put(t, with(second(migrated), item{"pk": text("copy")})) }, ledger.ForeignEvent, "copy"},
+		"a whole stream copied": {func() {
+			for _, seq := range []string{"0000000001", "0000000002", "0000000003"} {
+				audit.put(t, with(audit.get(t, migrated, seq), item{"pk": text("copy")}))
+			}
+		}, ledger.ForeignEvent, "copy"},
+		"a whole stream copied, with its record": {func() {
+			for _, seq := range []string{"0000000001", "0000000002", "0000000003"} {
+				audit.put(t, with(audit.get(t, migrated, seq), item{"pk": text("copy"), "sub": text("copy")}))
+			}
+			progress.put(t, with(record(migrated), item{"pk": text("user#copy"), "sub": text("copy")}))
+		}, ledger.AlteredEvent, "copy"},
 		"an event moved":       {func() { audit.put(t, with(second(migrated), item{"pk": text(blocked)})) }, ledger.ForeignEvent, blocked},
 		"an event sealed anew": {func() { audit.put(t, resealed(t, stack, migrated)) }, ledger.BrokenChain, migrated},
 		"an event in another tally": {
@@ -224,8 +235,11 @@ func TestVerifyNamesEveryTampering(t *testing.T) {
 			progress.put(t, item{"pk": text("x"), "sk": text("y"), "attention": text("migrated#0"), "attention_sort": text("z")})
 		}, ledger.AttentionDiffers, ""},
 
-		"a tally counted up":    {func() { progress.put(t, with(shard(olderDay), item{"reoffered": one})) }, ledger.TallyDiffers, olderDay},
-		"a tally damaged":       {func() { progress.put(t, with(shard(olderDay), item{"recorded_at": text("x")})) }, ledger.TallyDiffers, olderDay},
+		"a tally counted up": {func() { progress.put(t, with(shard(olderDay), item{"reoffered": one})) }, ledger.TallyDiffers, olderDay},
+		"a tally damaged":    {func() { progress.put(t, with(shard(olderDay), item{"recorded_at": text("x")})) }, ledger.TallyDiffers, olderDay},
+		"a tally dated back": {
+			func() { progress.put(t, with(shard(olderDay), item{"recorded_at": text("2020-01-01T00:00:00Z")})) }, ledger.TallyDiffers, olderDay,
+		},
 		"a tally deleted":       {func() { progress.remove(t, value(shard(newerDay), "pk"), newerDay) }, ledger.TallyDiffers, newerDay},
 		"a tally of an old day": {func() { progress.put(t, with(shard(olderDay), item{"sk": text("2020-01-01")})) }, ledger.TallyDiffers, "2020-01-01"},
 		"a tally of a day to come": {
@@ -233,6 +247,9 @@ func TestVerifyNamesEveryTampering(t *testing.T) {
 		},
 		"a closed day counted up": {func() {
 			progress.put(t, with(progress.get(t, "tally#days", newerDay), item{"reoffered": one}))
+		}, ledger.TallyDiffers, newerDay},
+		"a closed day dated back": {func() {
+			progress.put(t, with(progress.get(t, "tally#days", newerDay), item{"recorded_at": text("2020-01-01T00:00:00Z")}))
 		}, ledger.TallyDiffers, newerDay},
 		"a closed day deleted":   {func() { progress.remove(t, "tally#days", newerDay) }, ledger.TallyDiffers, newerDay},
 		"a day closed too early": {func() { progress.put(t, key("tally#days", "2999-01-01")) }, ledger.TallyDiffers, "2999-01-01"},

@@ -26,7 +26,6 @@ type folded struct {
 	record   migration.Record
 	counts   []count
 	findings []ledger.Finding // none if the stream is whole; what it comes to has no meaning else
-	last     cursor
 }
 
 // count is what an event adds to the tally that counts it, by that tally's sort key.
@@ -65,7 +64,6 @@ func fold(sub string, items []item) folded {
 	f := folded{sub: sub, events: len(items)}
 	var stream []migration.Event
 	for _, it := range items {
-		f.last = cursorAt(it)
 		altered := func(format string, args ...any) {
 			f.findings = append(f.findings, ledger.Finding{
 				Kind: ledger.AlteredEvent, Sub: sub, Seq: sequence(it), Detail: fmt.Sprintf(format, args...),
@@ -150,7 +148,7 @@ func (s *Store) snapshot(ctx context.Context, sub string) (folded, item, error) 
 		out, err := s.client.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
 			{Get: &types.Get{TableName: &s.config.ProgressTable, Key: recordKey(sub)}},
 			{Get: &types.Get{TableName: &s.config.AuditTable, Key: eventKey(sub, last+1)}},
-		}})
+		}}, patient)
 		var canceled *types.TransactionCanceledException
 		switch {
 		case errors.As(err, &canceled) && transient(canceled.CancellationReasons) && ctx.Err() == nil:

@@ -65,27 +65,31 @@ func union[A, B any](a map[string]A, b map[string]B) []string {
 
 // stored is what the shards of a tally add up to.
 type stored struct {
-	counters   migration.Counters
+	tally      ledger.Tally
 	unreadable bool // one of them, which is left out
 }
 
-// differs tells how two counts differ; it is empty if they don't.
-func differs(got, recounted migration.Counters) string {
+// differs tells how two tallies differ; it is empty if they don't. Of events that are written at the same time, that which was recorded
+// first may be counted last: the time of the last is held to what was recounted but roughly.
+func differs(got, recounted ledger.Tally) string {
 	var differences []string
-	for _, name := range union(got, recounted) {
-		if got[name] != recounted[name] {
-			differences = append(differences, fmt.Sprintf("%s is %d, recounted %d", name, got[name], recounted[name]))
+	for _, name := range union(got.Counters, recounted.Counters) {
+		if a, b := got.Counters[name], recounted.Counters[name]; a != b {
+			differences = append(differences, fmt.Sprintf("%s is %d, recounted %d", name, a, b))
 		}
+	}
+	if got.RecordedAt.Sub(recounted.RecordedAt).Abs() >= closingDelay {
+		differences = append(differences, "recorded_at is not that of the last event")
 	}
 	return strings.Join(differences, "; ")
 }
 
 // differs tells how the shards differ from what was recounted; it is empty if they don't.
-func (st stored) differs(recounted migration.Counters) string {
+func (st stored) differs(recounted ledger.Tally) string {
 	if st.unreadable {
 		return "a shard cannot be read"
 	}
-	return differs(st.counters, recounted)
+	return differs(st.tally, recounted)
 }
 
 // dayOf is the day of a tally's sort key.
@@ -119,7 +123,7 @@ func (s *Store) counted(ctx context.Context, from, to string) (map[string]stored
 					return err
 				}
 				tally, err := unmarshalTally(it)
-				shards[i][attribute(it, "sk")] = stored{tally.Counters, err != nil}
+				shards[i][attribute(it, "sk")] = stored{tally, err != nil}
 			}
 			return nil
 		})
@@ -127,19 +131,14 @@ func (s *Store) counted(ctx context.Context, from, to string) (map[string]stored
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	sum := map[string]stored{}
+	total := map[string]stored{}
 	for _, shard := range shards {
-		for tally, st := range shard {
-			total, ok := sum[tally]
-			if !ok {
-				total.counters = migration.Counters{}
-			}
-			total.counters.Add(st.counters)
-			total.unreadable = total.unreadable || st.unreadable
-			sum[tally] = total
+		for name, st := range shard {
+			before := total[name]
+			total[name] = stored{sum(name, []ledger.Tally{before.tally, st.tally}), before.unreadable || st.unreadable}
 		}
 	}
-	return sum, nil
+	return total, nil
 }
 
 // compare holds the tallies between two sort keys to the recount, if their days were over when the walk began: the shards', and
@@ -157,7 +156,7 @@ func (v *verifying) compare(ctx context.Context, from, to string, now time.Time)
 			continue
 		}
 		compared++
-		if how := counted[tally].differs(v.Walk.Recount[tally].Counters); how != "" {
+		if how := counted[tally].differs(v.Walk.Recount[tally]); how != "" {
 			findings = append(findings, tallyDiffers(day, "tally "+tally+": "+how))
 		}
 	}
@@ -200,7 +199,7 @@ func (v *verifying) compareClosed(
 	cut := func(day, period string) string { return day[:min(len(day), len(period))] }
 	for _, period := range union(closed, recount) {
 		tally, isClosed := closed[period]
-		how := differs(tally.Counters, recount[period].Counters)
+		how := differs(tally, recount[period])
 		switch {
 		case isClosed && period >= cut(ledger.Day(now), period):
 			how = "closed before its end"

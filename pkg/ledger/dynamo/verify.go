@@ -155,16 +155,16 @@ func (v *verifying) visitStreams(ctx context.Context, streams []folded) error {
 		return err
 	}
 	var findings []ledger.Finding
-	for _, f := range streams {
+	for i, f := range streams {
 		if len(judge(f, records[userKey(f.sub)])) == 0 {
 			continue
 		}
 		// The user may have signed in between the two reads.
-		f, record, err := v.store.snapshot(ctx, f.sub)
-		if err != nil {
+		var record item
+		if streams[i], record, err = v.store.snapshot(ctx, f.sub); err != nil {
 			return err
 		}
-		findings = append(findings, judge(f, record)...)
+		findings = append(findings, judge(streams[i], record)...)
 	}
 	v.add(streams, findings)
 	return nil

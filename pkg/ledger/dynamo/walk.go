@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	smithytime "github.com/aws/smithy-go/time"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -62,7 +64,7 @@ func (s *Store) walk(ctx context.Context, w *walk, until time.Time, v visitor) (
 	for i := range segments {
 		group.Go(func() error {
 			streams := streams(s.scan(groupCtx, s.config.AuditTable, i, w.Streams[i]))
-			return inBatches(groupCtx, &w.Streams[i], streams, v.visitStreams, func(f folded) cursor { return f.last })
+			return inBatches(groupCtx, &w.Streams[i], streams, v.visitStreams, behind)
 		})
 		group.Go(func() error {
 			items := s.scan(groupCtx, s.config.ProgressTable, i, w.Items[i])
@@ -113,7 +115,17 @@ func inBatches[T any](
 	return nil
 }
 
+// behind is the place behind a stream, and behind all that will yet be added to it: nobody's stream is visited twice.
+func behind(f folded) cursor { return cursor{PK: f.sub, SK: highest} }
+
 func cursorAt(it item) cursor { return cursor{PK: attribute(it, "pk"), SK: attribute(it, "sk")} }
+
+// patient waits for a table that is busy, and for a transaction that is in the way (which the SDK takes for a failure), as long as the
+// context lets it. A walk reads as fast as it is let.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling
+func patient(o *dynamodb.Options) {
+	o.Retryer = retry.AddWithMaxAttempts(retry.AddWithErrorCodes(o.Retryer, "TransactionConflictException"), 0)
+}
 
 // scan reads a segment of a table behind the cursor. Items of one partition key come together, in the order of their sort keys.
 func (s *Store) scan(ctx context.Context, table string, segment int, after cursor) iter.Seq2[item, error] {
@@ -125,7 +137,7 @@ func (s *Store) scan(ctx context.Context, table string, segment int, after curso
 	}
 	return func(yield func(item, error) bool) {
 		for pages := dynamodb.NewScanPaginator(s.client, input); pages.HasMorePages(); {
-			page, err := pages.NextPage(ctx)
+			page, err := pages.NextPage(ctx, patient)
 			if err != nil {
 				yield(nil, wrap(err, "walk through %s", table))
 				return
@@ -143,7 +155,7 @@ func (s *Store) scan(ctx context.Context, table string, segment int, after curso
 func (s *Store) query(ctx context.Context, input *dynamodb.QueryInput) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		for pages := dynamodb.NewQueryPaginator(s.client, input); pages.HasMorePages(); {
-			page, err := pages.NextPage(ctx)
+			page, err := pages.NextPage(ctx, patient)
 			if err != nil {
 				yield(nil, wrap(err, "read %s", *input.TableName))
 				return
@@ -161,8 +173,16 @@ func (s *Store) query(ctx context.Context, input *dynamodb.QueryInput) iter.Seq2
 func (s *Store) batchGet(ctx context.Context, table string, keys []item) (map[string]item, error) {
 	found := make(map[string]item, len(keys))
 	request := map[string]types.KeysAndAttributes{table: {Keys: keys, ConsistentRead: aws.Bool(true)}}
-	for len(keys) > 0 && len(request) > 0 {
-		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
+	backoff := retry.NewExponentialJitterBackoff(time.Second)
+	for attempt := 0; len(keys) > 0 && len(request) > 0; attempt++ {
+		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request}, patient)
+		if err == nil && len(out.UnprocessedKeys) > 0 {
+			// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html asks for a pause.
+			var delay time.Duration
+			if delay, err = backoff.BackoffDelay(attempt, nil); err == nil {
+				err = smithytime.SleepWithContext(ctx, delay)
+			}
+		}
 		if err != nil {
 			return nil, wrap(err, "read %s", table)
 		}

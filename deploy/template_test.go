@@ -220,7 +220,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"dynamodb:PutItem", progress, []string{maintain, migrate, replay}},
 		{"dynamodb:UpdateItem", progress, []string{maintain, migrate, replay}},
 		{"dynamodb:DeleteItem", progress, []string{maintain}},
-		{"dynamodb:BatchWriteItem", progress, []string{maintain}},
+		{"dynamodb:BatchWriteItem", progress, nil},
 		{"dynamodb:GetItem", progress, []string{maintain, replay, report}},
 		{"dynamodb:Query", progress, []string{maintain, report}},
 		{"dynamodb:Scan", progress, []string{maintain}},

@@ -21,7 +21,8 @@ import (
 func main() { function.Main(run) }
 
 const usage = `allowed is {"view":"verify"} (with "sub", or "day" as 2006-01-02, or all), {"view":"rebuild"} or {"view":"close"}; ` +
-	`"seconds" says how long to work at most, then the next call goes on`
+	`"seconds" says how long to work at most, then the next call goes on; with "every_hours" nothing is done if all was verified already ` +
+	`by a run that began less than so many hours ago`
 
 type metrics struct {
 	Namespace string `env:"METRICS_NAMESPACE" envDefault:"CognitoUserMigration"`
@@ -29,15 +30,16 @@ type metrics struct {
 
 // The metrics that the log lines carry.
 const (
-	metricVerifyFindings  = "VerifyFindings"  // what a verification has found so far
+	metricVerifyFindings  = "VerifyFindings"  // what a verification found; zero only if it was of everything
 	metricVerifiedStreams = "VerifiedStreams" // users whose events it has verified so far
 )
 
 type request struct {
-	View    string `json:"view"`
-	Sub     string `json:"sub"`
-	Day     string `json:"day"`
-	Seconds int    `json:"seconds"`
+	View       string `json:"view"`
+	Sub        string `json:"sub"`
+	Day        string `json:"day"`
+	Seconds    int    `json:"seconds"`
+	EveryHours int    `json:"every_hours"`
 }
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
@@ -57,7 +59,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 
 	return func(ctx context.Context, raw json.RawMessage) (any, error) {
 		var r request
-		if err := json.Unmarshal(raw, &r); err != nil || r.Seconds < 0 {
+		if err := json.Unmarshal(raw, &r); err != nil || r.Seconds < 0 || r.EveryHours < 0 {
 			return nil, errors.New("the request is not understood: " + usage)
 		}
 		switch r.View {
@@ -66,16 +68,14 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 			log.LogAttrs(ctx, slog.LevelInfo, "close", slog.Any("closed", closed))
 			return map[string][]string{"closed": append([]string{}, closed...)}, err
 		case "verify":
-			v, err := verify(ctx, store, r)
-			level := slog.LevelInfo
-			if v.FindingCount > 0 {
-				level = slog.LevelError
+			if r.EveryHours > 0 {
+				last, err := store.Verification(ctx)
+				if err != nil || last.Complete && time.Since(last.StartedAt) < time.Duration(r.EveryHours)*time.Hour {
+					return last, err
+				}
 			}
-			log.LogAttrs(ctx, level, "verify", append([]slog.Attr{slog.Any("verification", v)},
-				emf.Attrs(time.Now(), cfg.Metrics.Namespace, emf.Directive{Dimensions: [][]string{{}}, Metrics: []emf.Metric{
-					{Name: metricVerifyFindings, Unit: emf.Count, Value: float64(v.FindingCount)},
-					{Name: metricVerifiedStreams, Unit: emf.Count, Value: float64(v.Streams)},
-				}})...)...)
+			v, err := verify(ctx, store, r)
+			log.LogAttrs(ctx, level(v), "verify", append([]slog.Attr{slog.Any("verification", v)}, measured(r, v, cfg.Metrics.Namespace)...)...)
 			return v, err
 		case "rebuild":
 			rebuilt, err := store.Rebuild(ctx, time.Now, until(ctx, r.Seconds))
@@ -85,6 +85,23 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 			return nil, fmt.Errorf("view %q is unknown: %s", r.View, usage)
 		}
 	}, nil
+}
+
+func level(v ledger.Verification) slog.Level {
+	if v.FindingCount > 0 {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+// measured are the metrics of a verification. What was found is published at once; that nothing was, only when all has been verified:
+// a clean user, or a clean beginning, must not silence the alarm that another finding has set off.
+func measured(r request, v ledger.Verification, namespace string) []slog.Attr {
+	metrics := []emf.Metric{{Name: metricVerifiedStreams, Unit: emf.Count, Value: float64(v.Streams)}}
+	if everything := r.Sub == "" && r.Day == ""; v.FindingCount > 0 || everything && v.Complete {
+		metrics = append(metrics, emf.Metric{Name: metricVerifyFindings, Unit: emf.Count, Value: float64(v.FindingCount)})
+	}
+	return emf.Attrs(time.Now(), namespace, emf.Directive{Dimensions: [][]string{{}}, Metrics: metrics})
 }
 
 func verify(ctx context.Context, store *dynamo.Store, r request) (ledger.Verification, error) {

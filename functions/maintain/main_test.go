@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 )
 
 // What is not understood is not done, and the answer says what is allowed.
@@ -15,6 +19,7 @@ func TestRequestsThatAreNotUnderstood(t *testing.T) {
 	}
 	for _, request := range []string{
 		"", "null", "[]", "{}", `{"view":"delete"}`, `{"view":1}`, `{"view":"verify","day":"yesterday"}`, `{"view":"verify","seconds":-1}`,
+		`{"view":"verify","every_hours":-1}`,
 		`{"view":"rebuild","seconds":"x"}`,
 	} {
 		answer, err := handler(t.Context(), []byte(request))
@@ -31,6 +36,30 @@ func TestUntil(t *testing.T) {
 	for seconds, want := range map[int]time.Duration{0: 90 * time.Second, 30: 30 * time.Second, 300: 90 * time.Second} {
 		if got := time.Until(until(ctx, seconds)); got > want || got < want-time.Second {
 			t.Errorf("%d seconds of 100: %s, want %s", seconds, got, want)
+		}
+	}
+}
+
+// The alarm rings from the first finding until all was verified and nothing found.
+func TestFindingsAreMeasured(t *testing.T) {
+	for name, tt := range map[string]struct {
+		request  request
+		verified ledger.Verification
+		want     bool
+	}{
+		"everything, and nothing found":   {request{}, ledger.Verification{Complete: true}, true},
+		"everything, and something found": {request{}, ledger.Verification{Complete: true, FindingCount: 2}, true},
+		"nothing found so far":            {request{}, ledger.Verification{}, false},
+		"something found so far":          {request{}, ledger.Verification{FindingCount: 2}, true},
+		"one user is clean":               {request{Sub: "x"}, ledger.Verification{Complete: true}, false},
+		"one user is not":                 {request{Sub: "x"}, ledger.Verification{Complete: true, FindingCount: 2}, true},
+		"one day is clean":                {request{Day: "x"}, ledger.Verification{Complete: true}, false},
+	} {
+		found := func(a slog.Attr) bool {
+			return a.Key == metricVerifyFindings && a.Value.Float64() == float64(tt.verified.FindingCount)
+		}
+		if got := slices.ContainsFunc(measured(tt.request, tt.verified, "x"), found); got != tt.want {
+			t.Errorf("%s: measured %t, want %t", name, got, tt.want)
 		}
 	}
 }

@@ -25,7 +25,7 @@ const (
 	MetricOldestBlockedAge     = "OldestBlockedAge"     // only while someone is blocked
 	MetricOldestUnconfirmedAge = "OldestUnconfirmedAge" // only while someone is unconfirmed
 	MetricLastEventAge         = "LastEventAge"         // only after the first event
-	MetricVerificationAge      = "VerificationAge"      // only after the first verification
+	MetricVerificationAge      = "VerificationAge"      // since the last was complete; while the first is under way, since it began
 	MetricSpoolDepth           = "SpoolDepth"
 	MetricDeadLetterDepth      = "DeadLetterDepth"
 )
@@ -87,8 +87,10 @@ func Of(p progress.Progress) []types.MetricDatum {
 	age(MetricOldestBlockedAge, oldest)
 	age(MetricOldestUnconfirmedAge, p.Unconfirmed.Oldest)
 	age(MetricLastEventAge, p.LastActivity)
-	if p.Verification != nil {
-		age(MetricVerificationAge, &p.Verification.FinishedAt)
+	if v := p.Verification; v != nil && v.Complete {
+		age(MetricVerificationAge, &v.FinishedAt)
+	} else if v != nil {
+		age(MetricVerificationAge, &v.StartedAt)
 	}
 	if p.Spool != nil {
 		add(MetricSpoolDepth, count, float64(p.Spool.Waiting))

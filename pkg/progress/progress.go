@@ -31,13 +31,14 @@ type Progress struct {
 	Days       []Day               `json:"days"`       // days with events, in order
 
 	Spool        *Spool        `json:"spool"`        // null if the queues could not be asked
-	Verification *Verification `json:"verification"` // the last that is complete; null if there is none yet
+	Verification *Verification `json:"verification"` // the last that is complete, or the first that is under way; null before it
 }
 
 // Verification is what verifying the whole ledger came to.
 type Verification struct {
 	StartedAt  time.Time `json:"started_at"`
-	FinishedAt time.Time `json:"finished_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	Complete   bool      `json:"complete"` // all of the ledger was verified; if not, so far only what follows
 	Users      int       `json:"users"` // whose events and record were verified
 	Events     int       `json:"events"`
 	Findings   int       `json:"findings"` // what is wrong; the function maintain names it
@@ -119,7 +120,8 @@ type Source interface {
 	Tallies(ctx context.Context) ([]ledger.Tally, error)
 	// Oldest returns since when the first user has stood in a standing; the zero time if nobody does.
 	Oldest(ctx context.Context, standing string) (time.Time, error)
-	// Verification returns what the last verification came to; the zero Verification if there was none.
+	// Verification returns what the last complete verification came to; if there was none yet, how far the first is; the zero
+	// Verification before it.
 	Verification(ctx context.Context) (ledger.Verification, error)
 }
 
@@ -142,8 +144,8 @@ func Collect(ctx context.Context, source Source, now time.Time) (Progress, error
 	}
 	group.Go(func() error {
 		v, err := source.Verification(ctx)
-		if v.Complete {
-			p.Verification = &Verification{v.StartedAt, v.FinishedAt, v.Streams, v.Events, v.FindingCount}
+		if !v.StartedAt.IsZero() {
+			p.Verification = &Verification{v.StartedAt, v.FinishedAt, v.Complete, v.Streams, v.Events, v.FindingCount}
 		}
 		return err
 	})

@@ -26,8 +26,12 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
@@ -127,6 +131,7 @@ func TestDeployed(t *testing.T) {
 		}
 	})
 	t.Run("a user moves", func(t *testing.T) { s.move(t, sb) })
+	t.Run("a user is erased, as the documentation says", func(t *testing.T) { s.erase(t, sb) })
 }
 
 // move signs a user in at a new pool whose trigger is the stack's, and asks the stack about it.
@@ -140,24 +145,8 @@ func (s stack) move(t *testing.T, sb *sandbox.Sandbox) {
 		}
 	}
 	for _, name := range []string{"migrate", "report", "inspect"} {
-		id := strings.ToUpper(name[:1]) + name[1:] + "Function"
-		function := lambda.Function{
-			Name: s.resources[id], Binary: filepath.Join("..", "build", "host", name, "bootstrap"),
-			Env: []string{
-				"AWS_REGION=" + sandbox.Region,
-				"AWS_ACCESS_KEY_ID=" + sandbox.Credentials.AccessKeyID,
-				"AWS_SECRET_ACCESS_KEY=" + sandbox.Credentials.SecretAccessKey,
-				"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + sb.Old.Endpoint(),
-				"AWS_ENDPOINT_URL_DYNAMODB=" + sb.DynamoDB.Endpoint(),
-				"AWS_ENDPOINT_URL_SQS=" + sb.SQS.Endpoint(),
-			},
-		}
-		for key, value := range s.environment(t, id) {
-			function.Env = append(function.Env, key+"="+value)
-		}
-		if err := sb.Lambda.Deploy(function); err != nil {
-			t.Fatal(err)
-		}
+		s.deployLocally(t, sb, name, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+sb.Old.Endpoint(),
+			"AWS_ENDPOINT_URL_DYNAMODB="+sb.DynamoDB.Endpoint(), "AWS_ENDPOINT_URL_SQS="+sb.SQS.Endpoint())
 	}
 	trigger := s.resources["MigrateFunction"]
 	pool, err := cognito.Start(ctx, cognito.Config{
@@ -200,6 +189,99 @@ func (s stack) move(t *testing.T, sb *sandbox.Sandbox) {
 	}
 	if _, stderr, err = ask("report", `VIEW=the "whole" truth`); err == nil || !strings.Contains(stderr, `view "the \"whole\" truth" is unknown`) {
 		t.Errorf("make report with a view that is not there: %v, said %s", err, stderr)
+	}
+}
+
+// erase runs the commands by which docs/operating.md has a user's stream removed. What is left is whole, and guarded as before.
+func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
+	ctx := t.Context()
+	client := dynamodb.NewFromConfig(s.config)
+	store := dynamo.New(s.config, dynamo.Config{AuditTable: s.resources["AuditTable"], ProgressTable: s.resources["ProgressTable"]}, 10*time.Second)
+	subs := []string{"8f1c0d5e-0000-4000-8000-000000000001", "8f1c0d5e-0000-4000-8000-000000000002"}
+	for _, day := range []int{-40, -1, 0} { // a month that is closed, a day that is, and today
+		now := time.Now().AddDate(0, 0, day)
+		for _, sub := range subs {
+			l := ledger.New(store, migration.Policy{}, func() time.Time { return now })
+			_, err := l.Append(ctx, sub, func(migration.Record) migration.Event {
+				return migration.Event{
+					Schema: migration.Schema, ID: ulid.Make().String(), Sub: sub, Kind: migration.Attempt, At: migration.Millis(now),
+					Trigger: migration.SignIn, Outcome: migration.Rejected, Reason: migration.Disabled,
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := store.Close(ctx, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	s.deployLocally(t, sb, "maintain", "AWS_ENDPOINT_URL_DYNAMODB="+*s.config.BaseEndpoint)
+	table, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String(s.resources["AuditTable"])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"dynamodb:DeleteItem","Resource":"*"}]}`
+	if _, err := client.PutResourcePolicy(ctx, &dynamodb.PutResourcePolicyInput{
+		ResourceArn: table.Table.TableArn, Policy: aws.String(policy),
+	}); err != nil {
+		t.Fatal(err)
+	}
+
+	documentation, err := os.ReadFile("../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := regexp.MustCompile("(?s)```sh\n(table\\(\\).*?)```").FindSubmatch(documentation)
+	if script == nil || !strings.Contains(string(script[1]), "sub=…") {
+		t.Fatal("docs/operating.md does not say any more how to erase a user")
+	}
+	sh := s.command(t, "sh", "-euc", strings.Replace(string(script[1]), "sub=…", "sub="+subs[0], 1))
+	sh.Dir = t.TempDir()
+	for _, name := range []string{"Makefile", "deploy"} {
+		root, err := filepath.Abs("..")
+		if err := errors.Join(err, os.Symlink(filepath.Join(root, name), filepath.Join(sh.Dir, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh.Env = append(sh.Env, "STACK="+stackName, "AWS_DEFAULT_REGION="+sandbox.Region, "AWS_ENDPOINT_URL_LAMBDA="+sb.Lambda.Endpoint())
+	if out, err := sh.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+
+	out, err := client.GetResourcePolicy(ctx, &dynamodb.GetResourcePolicyInput{ResourceArn: table.Table.TableArn})
+	if err != nil || strings.TrimSpace(*out.Policy) != policy {
+		t.Errorf("%v, the table's policy is %+v", err, out)
+	}
+	for i, want := range []int{0, 3} {
+		stream, err := store.Stream(ctx, subs[i])
+		record, err2 := store.Record(ctx, subs[i])
+		if err := errors.Join(err, err2); err != nil || len(stream) != want || record.Version != want {
+			t.Errorf("user %d: %v; %d events, record %+v; want %d", i+1, err, len(stream), record, want)
+		}
+	}
+	if v, err := store.Verify(ctx, time.Now, time.Time{}); err != nil || v.FindingCount != 0 || v.Streams != 1 || v.Events != 3 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// deployLocally runs a function of the stack on this machine, with the variables that the deployment resolved, and more.
+func (s stack) deployLocally(t *testing.T, sb *sandbox.Sandbox, name string, more ...string) {
+	t.Helper()
+	id := strings.ToUpper(name[:1]) + name[1:] + "Function"
+	function := lambda.Function{
+		Name: s.resources[id], Binary: filepath.Join("..", "build", "host", name, "bootstrap"),
+		Env: append([]string{
+			"AWS_REGION=" + sandbox.Region,
+			"AWS_ACCESS_KEY_ID=" + sandbox.Credentials.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY=" + sandbox.Credentials.SecretAccessKey,
+		}, more...),
+	}
+	for key, value := range s.environment(t, id) {
+		function.Env = append(function.Env, key+"="+value)
+	}
+	if err := sb.Lambda.Deploy(function); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -51,7 +51,7 @@ func Run(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, config 
 			r.Faults[kind] += n - before[sv.name][kind]
 		}
 	}
-	r.LostAnswers = sb.DynamoDBFaults.Counts()[fault.DropAnswer] - before["DynamoDB"][fault.DropAnswer]
+	r.LostAnswers = sb.DynamoDBFaults.Counts()[fault.DroppedSuccess] - before["DynamoDB"][fault.DroppedSuccess]
 	if err := s.calm(ctx, &r); err != nil {
 		return r, err
 	}

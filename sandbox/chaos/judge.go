@@ -29,11 +29,12 @@ type Result struct {
 	Arrived             int // users whom the new pool has
 
 	Faults               map[fault.Kind]int // requests by what befell them
-	LostAnswers          int                // of DynamoDB, to transactions that it had carried out or refused
+	LostAnswers          int                // of DynamoDB, to transactions that it had carried out
 	Outages              int                // times that a service refused connections
 	Kills, KilledReplays int                // in the middle of an invocation
 
 	Decided, Repeats   int // attempts that the trigger's log tells of, and those that added nothing
+	Unlogged           int // events in the ledger whose attempt a kill kept out of the log
 	Spooled, LostToLog int // events that the ledger did not take, and those that the spool did not take either
 	DeadLetters        int // events that replay had given up
 	Streams, Events    int // in the ledger, in the end
@@ -195,7 +196,7 @@ func (s *storm) judge(ctx context.Context, r *Result) error {
 		}
 	}
 
-	repeated := map[string]bool{}
+	decided, repeated := map[string]bool{}, map[string]bool{}
 	attempts := slices.DeleteFunc(logLines(s.sandbox.Lambda.Logs(trigger)), func(l logLine) bool { return l.EventID == "" })
 	for _, line := range slices.Concat(attempts, logLines(s.stack.Logs("replay"))) {
 		repeated[line.EventID] = repeated[line.EventID] || line.Repeat || line.Repeats > 0
@@ -203,6 +204,10 @@ func (s *storm) judge(ctx context.Context, r *Result) error {
 	for _, line := range attempts {
 		r.Decided++
 		r.Repeats += line.Repeats
+		if decided[line.EventID] {
+			wrong("event %s was decided twice", line.EventID)
+		}
+		decided[line.EventID] = true
 		if written[line.EventID] == 0 && !repeated[line.EventID] {
 			wrong("event %s was decided and is nowhere", line.EventID)
 		}
@@ -211,6 +216,12 @@ func (s *storm) judge(ctx context.Context, r *Result) error {
 		if n > 1 {
 			wrong("event %s is there %d times", id, n)
 		}
+		if !decided[id] {
+			r.Unlogged++
+		}
+	}
+	if r.Unlogged > r.Kills {
+		wrong("%d events in the ledger are of attempts that no log tells of, with %d kills", r.Unlogged, r.Kills)
 	}
 	return errors.Join(errs...)
 }

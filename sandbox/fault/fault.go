@@ -36,6 +36,9 @@ const (
 	Error      Kind = "Error"      // it never reaches the service; the answer is an exception, by default InternalServerError
 )
 
+// DroppedSuccess is no kind of fault: it counts the answers among those of DropAnswer that said that the request was carried out.
+const DroppedSuccess Kind = "DroppedSuccess"
+
 // Rule says which requests a fault hits.
 type Rule struct {
 	Kind Kind
@@ -203,8 +206,11 @@ func (p *Proxy) handle(w http.ResponseWriter, r *http.Request) {
 				next(response)
 			}
 		case DropAnswer:
-			deliver = func(*http.Response) {
+			deliver = func(response *http.Response) {
 				p.count(DropAnswer)
+				if response.StatusCode == http.StatusOK {
+					p.count(DroppedSuccess)
+				}
 				reset(w)
 			}
 		case Hang:

@@ -111,6 +111,7 @@ func show(r chaos.Result, seed uint64) {
 	row("faults", "trigger killed at work", r.Kills)
 	row("faults", "replay killed at work", r.KilledReplays)
 	row("events", "decided, by the log", r.Decided)
+	row("events", "recorded, and kept out of the log by a kill", r.Unlogged)
 	row("events", "repeats", r.Repeats)
 	row("events", "spooled", r.Spooled)
 	row("events", "in the log alone", r.LostToLog)

@@ -39,7 +39,7 @@ type Verification struct {
 	StartedAt  time.Time `json:"started_at"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 	Complete   bool      `json:"complete"` // all of the ledger was verified; if not, so far only what follows
-	Users      int       `json:"users"` // whose events and record were verified
+	Users      int       `json:"users"`    // whose events and record were verified
 	Events     int       `json:"events"`
 	Findings   int       `json:"findings"` // what is wrong; the function maintain names it
 }

@@ -22,8 +22,9 @@ import (
 )
 
 const (
-	segments  = 4   // of a table, walked at the same time; of each, a page of at most 1 MB is in memory
-	batchSize = 100 // what BatchGetItem takes
+	segments  = 4    // of a table, walked at the same time
+	pageSize  = 1000 // items of each that are in memory, of at most 1 MB together
+	batchSize = 100  // what BatchGetItem takes
 )
 
 // walk is a way through all streams, and then through the progress table. It may be taken in several goes.
@@ -130,7 +131,8 @@ func patient(o *dynamodb.Options) {
 // scan reads a segment of a table behind the cursor. Items of one partition key come together, in the order of their sort keys.
 func (s *Store) scan(ctx context.Context, table string, segment int, after cursor) iter.Seq2[item, error] {
 	input := &dynamodb.ScanInput{
-		TableName: &table, Segment: aws.Int32(int32(segment)), TotalSegments: aws.Int32(segments), ConsistentRead: aws.Bool(true),
+		TableName: &table, Segment: aws.Int32(int32(segment)), TotalSegments: aws.Int32(segments), Limit: aws.Int32(pageSize),
+		ConsistentRead: aws.Bool(true),
 	}
 	if after.PK != "" {
 		input.ExclusiveStartKey = key(after.PK, after.SK)

@@ -240,6 +240,12 @@ func TestVerifyNamesEveryTampering(t *testing.T) {
 		"a tally dated back": {
 			func() { progress.put(t, with(shard(olderDay), item{"recorded_at": text("2020-01-01T00:00:00Z")})) }, ledger.TallyDiffers, olderDay,
 		},
+		"a tally dated to the day's end": {
+			func() { progress.put(t, with(shard(olderDay), item{"recorded_at": text(olderDay + "T23:59:59Z")})) }, ledger.TallyDiffers, olderDay,
+		},
+		"a tally with more than counts": {
+			func() { progress.put(t, with(shard(olderDay), item{"more": text("x")})) }, ledger.TallyDiffers, olderDay,
+		},
 		"a tally deleted":       {func() { progress.remove(t, value(shard(newerDay), "pk"), newerDay) }, ledger.TallyDiffers, newerDay},
 		"a tally of an old day": {func() { progress.put(t, with(shard(olderDay), item{"sk": text("2020-01-01")})) }, ledger.TallyDiffers, "2020-01-01"},
 		"a tally of a day to come": {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -65,8 +66,27 @@ func union[A, B any](a map[string]A, b map[string]B) []string {
 
 // stored is what the shards of a tally add up to.
 type stored struct {
-	tally      ledger.Tally
-	unreadable bool // one of them, which is left out
+	tally   ledger.Tally
+	altered bool // one of them is not as it is written
+}
+
+// readTally reads a tally, and tells whether it is as it is written: with nothing but its counts, and the date of an event of its
+// period.
+func readTally(it item) (tally ledger.Tally, ok bool) {
+	tally, err := unmarshalTally(it)
+	if err != nil {
+		return tally, false
+	}
+	want, err := marshalTally(attribute(it, "pk"), tally)
+	if err != nil {
+		return tally, false
+	}
+	want["sk"] = it["sk"] // with the generation
+	if isSealed, _ := it["sealed"].(*types.AttributeValueMemberBOOL); isSealed != nil && isSealed.Value {
+		want["sealed"] = isSealed
+	}
+	dated := tally.RecordedAt.IsZero() || strings.HasPrefix(ledger.Day(tally.RecordedAt), tally.Period)
+	return tally, dated && len(differing(want, it)) == 0
 }
 
 // differs tells how two tallies differ; it is empty if they don't. Of events that are written at the same time, that which was recorded
@@ -86,8 +106,8 @@ func differs(got, recounted ledger.Tally) string {
 
 // differs tells how the shards differ from what was recounted; it is empty if they don't.
 func (st stored) differs(recounted ledger.Tally) string {
-	if st.unreadable {
-		return "a shard cannot be read"
+	if st.altered {
+		return "a shard is not as it was written"
 	}
 	return differs(st.tally, recounted)
 }
@@ -122,8 +142,8 @@ func (s *Store) counted(ctx context.Context, from, to string) (map[string]stored
 				if err != nil {
 					return err
 				}
-				tally, err := unmarshalTally(it)
-				shards[i][attribute(it, "sk")] = stored{tally, err != nil}
+				tally, ok := readTally(it)
+				shards[i][attribute(it, "sk")] = stored{tally, !ok}
 			}
 			return nil
 		})
@@ -135,7 +155,7 @@ func (s *Store) counted(ctx context.Context, from, to string) (map[string]stored
 	for _, shard := range shards {
 		for name, st := range shard {
 			before := total[name]
-			total[name] = stored{sum(name, []ledger.Tally{before.tally, st.tally}), before.unreadable || st.unreadable}
+			total[name] = stored{sum(name, []ledger.Tally{before.tally, st.tally}), before.altered || st.altered}
 		}
 	}
 	return total, nil
@@ -190,9 +210,9 @@ func (v *verifying) compareClosed(
 			return 0, nil, err
 		}
 		newest = attribute(it, "sk")
-		tally, err := unmarshalTally(it)
-		if err != nil {
-			findings = append(findings, tallyDiffers(newest, pk+" cannot be read"))
+		tally, ok := readTally(it)
+		if !ok {
+			findings = append(findings, tallyDiffers(newest, pk+" is not as it was written"))
 		}
 		closed[newest] = tally
 	}

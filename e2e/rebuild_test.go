@@ -4,12 +4,18 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
@@ -134,10 +140,18 @@ func TestRebuildMendsTheProgressTable(t *testing.T) {
 		}
 	}
 	tb.put(t, key("tally#days", "2999-01-01"))
+	for _, day := range []string{"2020-01-01", "2999-01-01"} {
+		tb.put(t, with(key("tally#07", day), item{"reoffered": one}))
+	}
 
 	rebuilt := rebuild(t, stack)
-	if rebuilt.RecordsWritten != 7 || rebuilt.TalliesWritten != 3 || rebuilt.BrokenStreams != 0 {
-		t.Errorf("%+v, want 7 records and 3 days", rebuilt)
+	if rebuilt.RecordsWritten != 7 || rebuilt.TalliesWritten != 5 || rebuilt.BrokenStreams != 0 {
+		t.Errorf("%+v, want 7 records and 5 days", rebuilt)
+	}
+	for _, it := range tb.all(t) {
+		if day := value(it, "sk"); strings.HasPrefix(day, "2020") || strings.HasPrefix(day, "2999") {
+			t.Errorf("%s of %s is left", value(it, "pk"), day)
+		}
 	}
 	isClean(t, stack)
 	if p := report(t, stack); p.Users.Migrated != 7 || p.Users.Blocked != 7 || p.Attempts.Migrated != 7 || p.Attempts.Rejected != 28 {
@@ -191,8 +205,8 @@ func TestRebuildWhileOthersWrite(t *testing.T) {
 	_, progress := tablesOf(stack)
 	progress.restore(t, nil)
 	for i := range 4 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(10*(i+1))*time.Millisecond)
-		if r, err := s.Rebuild(ctx, time.Now, time.Time{}); err == nil {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second+time.Duration(10*(i+1))*time.Millisecond)
+		if r, err := s.Rebuild(ctx, time.Now, time.Time{}, false); err == nil {
 			t.Errorf("not cut short: %+v", r)
 		}
 		cancel()
@@ -200,7 +214,7 @@ func TestRebuildWhileOthersWrite(t *testing.T) {
 	var rebuilt dynamo.Rebuilt
 	for n := 1; !rebuilt.Complete; n++ {
 		var err error
-		if rebuilt, err = s.Rebuild(t.Context(), time.Now, time.Now().Add(time.Duration(n)*20*time.Millisecond)); err != nil {
+		if rebuilt, err = s.Rebuild(t.Context(), time.Now, time.Now().Add(time.Duration(n)*20*time.Millisecond), false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -224,4 +238,214 @@ func TestRebuildWhileOthersWrite(t *testing.T) {
 		users[i].Sub = sub
 	}
 	verify(t, stack, users...)
+}
+
+// intercepted is a store whose calls of DynamoDB pass through f.
+func intercepted(stack *sandbox.Stack, f func(ctx context.Context, input any)) *dynamo.Store {
+	cfg := sandbox.Config(local.DynamoDB.Endpoint())
+	cfg.APIOptions = append(cfg.APIOptions, func(s *middleware.Stack) error {
+		return s.Initialize.Add(middleware.InitializeMiddlewareFunc("Intercept", func(
+			ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+		) (middleware.InitializeOutput, middleware.Metadata, error) {
+			f(ctx, in.Parameters)
+			return next.HandleInitialize(ctx, in)
+		}), middleware.Before)
+	})
+	return dynamo.New(cfg, stack.Tables, 10*time.Second)
+}
+
+// closedDays writes events of each of the past days, closes them, and returns what a report must have.
+func closedDays(t *testing.T, stack *sandbox.Stack, days int) progress.Progress {
+	t.Helper()
+	writeDays(t, stack, time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -days), days, 1)
+	if _, err := store(stack).Close(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	p := report(t, stack)
+	if len(p.Days) != days {
+		t.Fatalf("%d days, want %d", len(p.Days), days)
+	}
+	return p
+}
+
+func isStill(t *testing.T, stack *sandbox.Stack, want progress.Progress) {
+	t.Helper()
+	if diff := cmp.Diff(want, report(t, stack), cmpopts.IgnoreFields(progress.Progress{}, "AsOf", "Verification")); diff != "" {
+		t.Errorf("the report (-before +after):\n%s", diff)
+	}
+}
+
+// Days are closed every hour, also while a rebuild writes; whatever comes first, no day is lost to the reports. Neither writes by a read
+// that may be stale.
+func TestDaysAreClosedInARebuild(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]bool{"nothing is wrong": false, "all is lost": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stack := deploy(t, nil)
+			want := closedDays(t, stack, 40)
+			if lost {
+				_, progress := tablesOf(stack)
+				progress.restore(t, nil)
+			}
+			writes := 0
+			var mu sync.Mutex
+			between := intercepted(stack, func(ctx context.Context, input any) {
+				mu.Lock()
+				defer mu.Unlock()
+				if query, ok := input.(*dynamodb.QueryInput); ok && query.IndexName == nil && !aws.ToBool(query.ConsistentRead) {
+					t.Errorf("reads %v by what may be stale", query.ExpressionAttributeValues)
+				}
+				if _, ok := input.(*dynamodb.PutItemInput); ok {
+					if writes++; writes%20 == 0 {
+						if _, err := store(stack).Close(ctx, time.Now()); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			})
+			if _, err := between.Rebuild(t.Context(), time.Now, time.Time{}, false); err != nil {
+				t.Fatal(err)
+			}
+			isClean(t, stack)
+			isStill(t, stack, want)
+		})
+	}
+}
+
+// Days are being closed by counts that a rebuild then puts right: the counts from before do not stand in the end.
+func TestARebuildWhileDaysAreClosed(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	want := closedDays(t, stack, 40)
+	_, tb := tablesOf(stack)
+	for _, it := range tb.all(t) {
+		switch pk := value(it, "pk"); {
+		case pk == "tally#days", pk == "tally#months":
+			tb.remove(t, pk, value(it, "sk"))
+		case strings.HasPrefix(pk, "tally#"):
+			tb.put(t, with(it, item{"reoffered": &types.AttributeValueMemberN{Value: "1"}}))
+		}
+	}
+	rebuilt := false
+	closing := intercepted(stack, func(_ context.Context, input any) {
+		if _, ok := input.(*dynamodb.PutItemInput); ok && !rebuilt {
+			rebuilt = true
+			rebuild(t, stack)
+		}
+	})
+	if _, err := closing.Close(t.Context(), time.Now()); err != nil || !rebuilt {
+		t.Fatalf("%v, rebuilt %t", err, rebuilt)
+	}
+	isClean(t, stack)
+	isStill(t, stack, want)
+}
+
+// Someone loses patience and starts a second rebuild beside the first.
+func TestTwoRebuildsAtOnce(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	want := closedDays(t, stack, 40)
+	_, tb := tablesOf(stack)
+	tb.restore(t, nil)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if _, err := store(stack).Rebuild(t.Context(), time.Now, time.Time{}, true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	isClean(t, stack)
+	isStill(t, stack, want)
+}
+
+// A function that runs on counts in a later generation than a table that was lost knows of. Its events tell.
+func TestRebuildSealsWhatOnlyEventsName(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	warm := store(stack)
+	for range 2 { // the first seals the day, and the function goes on in the next generation
+		if _, err := appendWrongPassword(t, warm, uuid.NewString()); err != nil {
+			t.Fatal(err)
+		}
+		rebuild(t, stack)
+	}
+	if _, err := appendWrongPassword(t, warm, uuid.NewString()); err != nil {
+		t.Fatal(err)
+	}
+	_, tb := tablesOf(stack)
+	tb.restore(t, nil)
+	counted := make(chan error, 1)
+	meanwhile := intercepted(stack, func(ctx context.Context, input any) {
+		// At the first look at a record the walk is under way, and the event is counted from now on or not at all.
+		if _, ok := input.(*dynamodb.BatchGetItemInput); ok {
+			select {
+			case counted <- nil:
+				_, err := appendWrongPassword(t, warm, uuid.NewString())
+				<-counted
+				counted <- err
+			default:
+			}
+		}
+	})
+	if _, err := meanwhile.Rebuild(t.Context(), time.Now, time.Time{}, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-counted; err != nil {
+		t.Fatal(err)
+	}
+	if p := report(t, stack); p.Attempts.Rejected != 4 || p.Users.Attempted != 4 {
+		t.Errorf("%+v, %+v, want 4", p.Attempts, p.Users)
+	}
+}
+
+// After events were removed, a rebuild that was left is not gone on with, and what a verification had found before is not said again.
+func TestWhatWasFoundBeforeARebuildIsForgotten(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	s := store(stack)
+	subs := attempts(t, s, newer, 500) // more than a batch in each segment of the table
+	if _, err := s.Close(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	audit, tb := tablesOf(stack)
+	// From the fifth batch of users on nothing is answered, until the time of the call is up.
+	var batches atomic.Int32
+	slow := func(ctx context.Context, input any) {
+		batch, ok := input.(*dynamodb.BatchGetItemInput)
+		if ok && batch.RequestItems[stack.Tables.ProgressTable].Keys != nil && batches.Add(1) > 4 {
+			<-ctx.Done()
+		}
+	}
+	left, err := intercepted(stack, slow).Rebuild(t.Context(), time.Now, time.Now().Add(3*time.Second), true)
+	if err != nil || left.Complete || left.Streams == 0 {
+		t.Fatalf("not left in the middle: %+v, %v", left, err)
+	}
+	for _, seq := range []string{"0000000001", "0000000002"} {
+		audit.remove(t, subs[0], seq)
+	}
+
+	for _, sub := range subs[:100] {
+		tb.remove(t, "user#"+sub, "record")
+	}
+	batches.Store(0)
+	rebuilt := false
+	atWork := intercepted(stack, func(ctx context.Context, input any) {
+		slow(ctx, input)
+		// What was found so far is about to be kept.
+		put, ok := input.(*dynamodb.PutItemInput)
+		if ok && value(put.Item, "pk") == "verify" && value(put.Item, "sk") == "state" && put.ConditionExpression != nil {
+			rebuilt = true
+			query[dynamo.Rebuilt](t, stack, "maintain", `{"view":"rebuild","anew":true}`)
+		}
+	})
+	v, err := atWork.Verify(t.Context(), time.Now, time.Now().Add(2*time.Second))
+	if err != nil || v.Complete || v.FindingCount == 0 || !rebuilt {
+		t.Fatalf("not at work in the middle: %+v, %v", v, err)
+	}
+	if v := isClean(t, stack); v.Streams != len(subs)-1 {
+		t.Errorf("%+v, want %d users", v, len(subs)-1)
+	}
 }

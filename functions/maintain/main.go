@@ -20,7 +20,8 @@ import (
 
 func main() { function.Main(run) }
 
-const usage = `allowed is {"view":"verify"} (with "sub", or "day" as 2006-01-02, or all), {"view":"rebuild"} or {"view":"close"}; ` +
+const usage = `allowed is {"view":"verify"} (with "sub", or "day" as 2006-01-02, or all), {"view":"rebuild"} (with "anew":true, if ` +
+	`one that was left is not to go on) or {"view":"close"}; ` +
 	`"seconds" says how long to work at most, then the next call goes on; with "every_hours" nothing is done if all was verified already ` +
 	`by a run that began less than so many hours ago`
 
@@ -40,6 +41,7 @@ type request struct {
 	Day        string `json:"day"`
 	Seconds    int    `json:"seconds"`
 	EveryHours int    `json:"every_hours"`
+	Anew       bool   `json:"anew"`
 }
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
@@ -78,7 +80,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 			log.LogAttrs(ctx, level(v), "verify", append([]slog.Attr{slog.Any("verification", v)}, measured(r, v, cfg.Metrics.Namespace)...)...)
 			return v, err
 		case "rebuild":
-			rebuilt, err := store.Rebuild(ctx, time.Now, until(ctx, r.Seconds))
+			rebuilt, err := store.Rebuild(ctx, time.Now, until(ctx, r.Seconds), r.Anew)
 			log.LogAttrs(ctx, slog.LevelInfo, "rebuild", slog.Any("rebuilt", rebuilt))
 			return rebuilt, err
 		default:

@@ -23,7 +23,7 @@ func TestRequestsThatAreNotUnderstood(t *testing.T) {
 		`{"view":"rebuild","seconds":"x"}`,
 	} {
 		answer, err := handler(t.Context(), []byte(request))
-		if err == nil || !strings.Contains(err.Error(), `{"view":"rebuild"}`) {
+		if err == nil || !strings.Contains(err.Error(), `allowed is {"view":"verify"}`) {
 			t.Errorf("%s: %v, %v", request, answer, err)
 		}
 	}

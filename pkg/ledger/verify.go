@@ -32,7 +32,7 @@ type Finding struct {
 	Detail string      `json:"detail"`        // for a person to read; names attributes, quotes none of a record or an event
 }
 
-// MaxFindings is how many findings a Verification keeps; the others are only counted.
+// MaxFindings is how many findings of each kind a Verification keeps; the others are only counted.
 const MaxFindings = 100
 
 // Verification is what was verified, and what was found.
@@ -46,14 +46,24 @@ type Verification struct {
 	Records int `json:"records"` // records that were looked up the other way, from record to stream
 	Tallies int `json:"tallies"` // tallies compared with the recount
 
-	FindingCount int       `json:"finding_count"`
-	Findings     []Finding `json:"findings"` // the first MaxFindings
+	FindingCount int                 `json:"finding_count"`
+	Kinds        map[FindingKind]int `json:"kinds"`    // findings by kind
+	Findings     []Finding           `json:"findings"` // the first MaxFindings of each kind
+}
+
+// NewVerification returns a verification that has not come upon anything yet.
+func NewVerification(now time.Time) Verification {
+	return Verification{StartedAt: migration.Millis(now), Kinds: map[FindingKind]int{}, Findings: []Finding{}}
 }
 
 // Find adds findings.
 func (v *Verification) Find(findings ...Finding) {
-	v.FindingCount += len(findings)
-	v.Findings = append(v.Findings, findings[:min(len(findings), MaxFindings-len(v.Findings))]...)
+	for _, f := range findings {
+		v.FindingCount++
+		if v.Kinds[f.Kind]++; v.Kinds[f.Kind] <= MaxFindings {
+			v.Findings = append(v.Findings, f)
+		}
+	}
 }
 
 // CheckStream holds a user's stream, in order, to its chain: every event is sealed by its hash, is this user's, and follows the

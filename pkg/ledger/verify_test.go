@@ -144,11 +144,16 @@ func TestAGapSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestFindingsAreCountedAndTheFirstAreKept(t *testing.T) {
-	var v ledger.Verification
+	v := ledger.NewVerification(time.Now())
 	for i := range 70 {
-		v.Find(ledger.Finding{Detail: fmt.Sprint(2 * i)}, ledger.Finding{Detail: fmt.Sprint(2*i + 1)})
+		v.Find(
+			ledger.Finding{Kind: ledger.RecordMissing, Detail: fmt.Sprint(2 * i)},
+			ledger.Finding{Kind: ledger.RecordMissing, Detail: fmt.Sprint(2*i + 1)},
+		)
 	}
-	if v.FindingCount != 140 || len(v.Findings) != ledger.MaxFindings || v.Findings[99].Detail != "99" {
-		t.Errorf("%d counted, %d kept", v.FindingCount, len(v.Findings))
+	v.Find(ledger.Finding{Kind: ledger.AlteredEvent}) // is not hidden by the others
+	if v.FindingCount != 141 || len(v.Findings) != ledger.MaxFindings+1 || v.Findings[99].Detail != "99" ||
+		v.Findings[100].Kind != ledger.AlteredEvent || v.Kinds[ledger.RecordMissing] != 140 || v.Kinds[ledger.AlteredEvent] != 1 {
+		t.Errorf("%d counted, %v, %d kept", v.FindingCount, v.Kinds, len(v.Findings))
 	}
 }

@@ -20,6 +20,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	smithytime "github.com/aws/smithy-go/time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -63,7 +64,7 @@ func New(cfg aws.Config, config Config, try time.Duration) *Store {
 		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(try)
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = 10 // the deadline ends them sooner
-			o.MaxBackoff = 100 * time.Millisecond
+			o.MaxBackoff = longestWait
 			o.RateLimiter = ratelimit.None
 		})
 	})}
@@ -72,7 +73,7 @@ func New(cfg aws.Config, config Config, try time.Duration) *Store {
 // Commit implements ledger.Store as one transaction of three items.
 func (s *Store) Commit(ctx context.Context, e ledger.Entry) error {
 	day := ledger.Day(e.Event.RecordedAt)
-	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		generation, _ := s.generations.LoadOrStore(day, 0)
 		input, err := s.transaction(e, generation.(int))
 		if err != nil {
@@ -94,12 +95,18 @@ func (s *Store) Commit(ctx context.Context, e ledger.Entry) error {
 			return wrap(err, "write event %s", e.Event.ID)
 		}
 		// The SDK does not retry a transaction that another one was in the way of.
-		select {
-		case <-ctx.Done():
-			return wrap(errors.Join(ctx.Err(), err), "write event %s", e.Event.ID)
-		case <-time.After(wait/2 + rand.N(wait)):
+		if late := pause(ctx, wait); late != nil {
+			return wrap(errors.Join(late, err), "write event %s", e.Event.ID)
 		}
 	}
+}
+
+// How long to wait before a call is repeated, the first time and at most; each time twice as long as before.
+const firstWait, longestWait = 5 * time.Millisecond, 100 * time.Millisecond
+
+// pause waits for about that long, or until ctx is done: then it returns its error.
+func pause(ctx context.Context, wait time.Duration) error {
+	return smithytime.SleepWithContext(ctx, wait/2+rand.N(wait))
 }
 
 // The transaction's items, by their place in it and so in the reasons for which it was cancelled.

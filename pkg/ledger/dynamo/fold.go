@@ -130,7 +130,7 @@ func differing(a, b item) []string {
 // Items of a transaction that is being written may show one after the other. But a read in a transaction shows all or nothing of
 // another: if the event after the last that was queried is not there, then the record beside it belongs to what was queried.
 func (s *Store) snapshot(ctx context.Context, sub string) (folded, item, error) {
-	for {
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		var stream []item
 		last := 0
 		for it, err := range s.query(ctx, &dynamodb.QueryInput{
@@ -151,11 +151,14 @@ func (s *Store) snapshot(ctx context.Context, sub string) (folded, item, error) 
 		}}, patient)
 		var canceled *types.TransactionCanceledException
 		switch {
-		case errors.As(err, &canceled) && transient(canceled.CancellationReasons) && ctx.Err() == nil:
+		case errors.As(err, &canceled) && transient(canceled.CancellationReasons):
 		case err != nil:
 			return folded{}, nil, wrap(err, "read user %s", sub)
 		case len(out.Responses[1].Item) == 0:
 			return fold(sub, stream), out.Responses[0].Item, nil
+		}
+		if err := pause(ctx, wait); err != nil {
+			return folded{}, nil, wrap(err, "read user %s", sub)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	smithytime "github.com/aws/smithy-go/time"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -49,26 +50,31 @@ type rebuilding struct {
 	mu    sync.Mutex // of Walk.Recount and Result
 }
 
+// settling is longer than the items of a transaction take to show, from the first to the last.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-isolation
+const settling = time.Second
+
 // Rebuild makes the progress table what the audit table says that it is, whatever it holds and while others write: records, the
 // index attention, tallies, closed days and months. It writes only what differs. It walks until the given time, if that is not zero;
-// if it is not complete then, the next call goes on. If it fails or is killed, the next call does what is left to do, or starts
-// again: both end the same. Its memory does not depend on how many events there are.
+// if it is not complete then, the next call goes on, unless it is to begin anew. If it fails or is killed, the next call does what is
+// left to do, or starts again: both end the same. Its memory does not depend on how many events there are.
+//
+// Events must only be added while it runs, and between the calls that it takes: after others were removed, begin anew.
 //
 // Tallies: an event says which tally counted it. Those that a writer may add to are sealed first; writers go on in the next
 // generation, which so is exact from its beginning. What is sealed, and what is over, is counted again from the events.
-func (s *Store) Rebuild(ctx context.Context, now func() time.Time, until time.Time) (Rebuilt, error) {
+func (s *Store) Rebuild(ctx context.Context, now func() time.Time, until time.Time, anew bool) (Rebuilt, error) {
 	r := &rebuilding{store: s}
 	ok, err := s.kept(ctx, rebuildState, r)
-	if err == nil && (!ok || now().Sub(r.LeftAt) > resumable) {
-		r = &rebuilding{Walk: newWalk(now()), Result: Rebuilt{StartedAt: migration.Millis(now())}, store: s}
-		r.Sealed, err = s.seal(ctx, now())
+	if err == nil && (!ok || anew || now().Sub(r.LeftAt) > resumable) {
+		r, err = s.startRebuild(ctx, now())
 	}
 	if err != nil {
 		return Rebuilt{}, err
 	}
 	done, err := s.walk(ctx, &r.Walk, until, r)
 	if err == nil && done {
-		err = r.writeTallies(ctx)
+		err = r.writeTallies(ctx, now())
 	}
 	if err == nil && done {
 		err = s.closeAgain(ctx, now())
@@ -78,15 +84,25 @@ func (s *Store) Rebuild(ctx context.Context, now func() time.Time, until time.Ti
 		return r.Result, errors.Join(err, s.keep(ctx, rebuildState, r))
 	}
 	r.Result.Complete, r.Result.FinishedAt = true, migration.Millis(now())
-	// A verification that is under way may have counted what was removed from the audit table, as the reason to rebuild.
+	// A verification that is under way may have found what is mended now, and counted what was removed, as the reason to rebuild.
 	return r.Result, errors.Join(s.forget(ctx, rebuildState), s.forget(ctx, verifyState))
+}
+
+func (s *Store) startRebuild(ctx context.Context, now time.Time) (*rebuilding, error) {
+	r := &rebuilding{Walk: newWalk(now), Result: Rebuilt{StartedAt: migration.Millis(now)}, store: s}
+	var err error
+	if r.Sealed, err = s.seal(ctx, now); err != nil {
+		return nil, err
+	}
+	// What a sealed tally has counted, the walk has to find.
+	return r, smithytime.SleepWithContext(ctx, settling)
 }
 
 // seal seals every tally of the days that are not over yet, those that only events name included: were the progress table lost, a
 // function that still runs could go on in a later generation than the table knows.
 func (s *Store) seal(ctx context.Context, now time.Time) (map[string]bool, error) {
 	open, newest := ledger.Day(now.Add(-closingDelay)), ledger.Day(now.Add(closingDelay))
-	counted, err := s.counted(ctx, open, highest)
+	counted, err := s.counted(ctx, open, newest+highest)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +164,9 @@ func (r *rebuilding) visitStreams(ctx context.Context, streams []folded) error {
 	defer r.mu.Unlock()
 	r.Result.Streams += len(streams)
 	for _, f := range streams {
+		if len(f.findings) > 0 {
+			r.Result.BrokenStreams++
+		}
 		r.Result.Events += f.events
 		for _, c := range f.counts {
 			if r.recounts(c.tally) {
@@ -195,13 +214,7 @@ func (r *rebuilding) restore(ctx context.Context, f folded, record item) (folded
 				return f, err
 			}
 		}
-		switch findings := judge(f, record); {
-		case len(findings) == 0:
-			return f, nil
-		case len(f.findings) > 0:
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.Result.BrokenStreams++
+		if len(f.findings) > 0 || len(judge(f, record)) == 0 {
 			return f, nil
 		}
 		err := r.store.replace(ctx, f, record)
@@ -252,25 +265,31 @@ func (s *Store) replace(ctx context.Context, f folded, record item) error {
 	return err
 }
 
-// writeTallies puts the recount in the place of what differs from it: the whole into the first shard, nothing into the others.
-func (r *rebuilding) writeTallies(ctx context.Context) error {
+// writeTallies puts the recount in the place of what differs from it: the whole into the first shard, nothing into the others. It
+// removes tallies that no event was counted in.
+func (r *rebuilding) writeTallies(ctx context.Context, now time.Time) error {
 	counted, err := r.store.counted(ctx, lowest, highest)
 	if err != nil {
 		return err
 	}
 	for _, tally := range union(counted, r.Walk.Recount) {
-		want := r.Walk.Recount[tally]
-		if !r.recounts(tally) || counted[tally].differs(want) == "" {
+		want, ok := r.Walk.Recount[tally]
+		begun := dayOf(tally) <= ledger.Day(now.Add(closingDelay))
+		if begun && !r.recounts(tally) || ok && counted[tally].differs(want) == "" {
 			continue
 		}
 		group, groupCtx := errgroup.WithContext(ctx)
 		for shard := range tallyShards {
 			group.Go(func() error {
+				k := key(tallyShard(shard), tally)
+				if !ok && !r.Sealed[tally] {
+					return r.store.forget(groupCtx, k)
+				}
 				t := ledger.Tally{Period: tally}
 				if shard == 0 {
 					t.Counters, t.RecordedAt = want.Counters, want.RecordedAt
 				}
-				it, err := marshalTally(tallyShard(shard), t)
+				it, err := marshalTally(attribute(k, "pk"), t)
 				if err != nil {
 					return err
 				}
@@ -282,28 +301,28 @@ func (r *rebuilding) writeTallies(ctx context.Context) error {
 		if err := group.Wait(); err != nil {
 			return err
 		}
-		r.Result.TalliesWritten++
+		if ok || counted[tally].differs(want) != "" {
+			r.Result.TalliesWritten++
+		}
 	}
 	return nil
 }
 
-// closeAgain removes the closed months and days and closes them anew. It begins with the newest: at every moment reports find each
-// day, closed or in its shards.
+// closeAgain closes all days and months, and removes what is closed besides.
 func (s *Store) closeAgain(ctx context.Context, now time.Time) error {
+	_, periods, err := s.closeFrom(ctx, beginning, beginning, now)
+	if err != nil {
+		return err
+	}
 	for _, pk := range []string{closedMonths, closedDays} {
-		var closed []item
 		for it, err := range s.partition(ctx, pk, lowest, highest) {
-			if err != nil {
-				return err
+			if err == nil && !slices.Contains(periods, attribute(it, "sk")) {
+				err = s.forget(ctx, key(pk, attribute(it, "sk")))
 			}
-			closed = append(closed, key(pk, attribute(it, "sk")))
-		}
-		for _, k := range slices.Backward(closed) {
-			if err := s.forget(ctx, k); err != nil {
+			if err != nil {
 				return err
 			}
 		}
 	}
-	_, err := s.Close(ctx, now)
-	return err
+	return nil
 }

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -19,7 +21,7 @@ import (
 // Tallies returns all that was counted, in order: closed months, then days. What is read grows with the months, and with the days
 // that are not closed yet.
 func (s *Store) Tallies(ctx context.Context) ([]ledger.Tally, error) {
-	closed, lastDay, err := s.closed(ctx)
+	closed, lastDay, err := s.closed(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -34,9 +36,9 @@ func (s *Store) Tallies(ctx context.Context) ([]ledger.Tally, error) {
 const beginning = "0000-00-00"
 
 // closed returns the closed months, the closed days after them, and the last day that is closed.
-func (s *Store) closed(ctx context.Context) (tallies []ledger.Tally, lastDay string, err error) {
+func (s *Store) closed(ctx context.Context, consistent bool) (tallies []ledger.Tally, lastDay string, err error) {
 	lastDay = beginning
-	if tallies, err = s.tallies(ctx, closedMonths, lastDay, false); err != nil {
+	if tallies, err = s.tallies(ctx, closedMonths, lastDay, consistent); err != nil {
 		return nil, "", err
 	}
 	if n := len(tallies); n > 0 {
@@ -46,7 +48,7 @@ func (s *Store) closed(ctx context.Context) (tallies []ledger.Tally, lastDay str
 		}
 		lastDay = month.AddDate(0, 1, -1).Format(time.DateOnly)
 	}
-	days, err := s.tallies(ctx, closedDays, lastDay, false)
+	days, err := s.tallies(ctx, closedDays, lastDay, consistent)
 	if err != nil {
 		return nil, "", err
 	}
@@ -125,86 +127,104 @@ const closedAgain = 3
 
 // Close puts each day that ended at least an hour ago into one item, and each month whose days are closed into another, so that
 // what Tallies reads does not grow with the days. It returns the periods that it wrote. It may run late, twice or at the same time,
-// and beside writers: it only ever writes what the shards of the day, which stay, add up to.
+// and beside writers and rebuilds: it only ever writes what the shards of the day, which stay, add up to.
 func (s *Store) Close(ctx context.Context, now time.Time) ([]string, error) {
-	closed, lastDay, err := s.closed(ctx)
+	_, lastDay, err := s.closed(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	before := beginning
+	after := beginning
 	if lastDay != beginning {
-		if before, err = addDays(lastDay, -closedAgain); err != nil {
+		if after, err = addDays(lastDay, -closedAgain); err != nil {
 			return nil, err
 		}
 	}
-	standing, err := s.tallies(ctx, closedDays, before, true)
-	if err != nil {
-		return nil, err
+	written, _, err := s.closeFrom(ctx, after, lastDay, now)
+	return written, err
+}
+
+// closeFrom closes the days after one, from the first that was counted or from another that is earlier, and the months that end with
+// one of them. It returns the periods that it wrote, and all that are to be closed.
+func (s *Store) closeFrom(ctx context.Context, after, first string, now time.Time) (written, closed []string, err error) {
+	for {
+		var w []string
+		w, closed, err = s.tryCloseFrom(ctx, after, first, now)
+		written = append(written, w...)
+		var changed *types.ConditionalCheckFailedException
+		if !errors.As(err, &changed) {
+			return written, closed, err
+		}
+		// Someone else closed a period since it was read here, maybe by newer counts.
 	}
-	days, err := s.shardedDays(ctx, before)
-	if err != nil {
-		return nil, err
+}
+
+func (s *Store) tryCloseFrom(ctx context.Context, after, first string, now time.Time) (written, closed []string, err error) {
+	// What stands is read before the counts: so nothing is written over that came from newer ones.
+	standing := map[string]item{} // by period
+	for _, pk := range []string{closedMonths, closedDays} {
+		for it, err := range s.partition(ctx, pk, after[:len("2006-01")], highest) {
+			if err != nil {
+				return nil, nil, err
+			}
+			standing[attribute(it, "sk")] = it
+		}
 	}
-	first := lastDay
-	for _, t := range slices.Concat(standing, days) {
+	days, err := s.shardedDays(ctx, after)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range days {
 		if first == beginning || t.Period < first {
 			first = t.Period
 		}
 	}
 	if first == beginning {
-		return nil, nil // there has never been an event
+		return nil, nil, nil // there has never been an event
 	}
 	from, err := time.Parse(time.DateOnly, first)
 	if err != nil {
-		return nil, fmt.Errorf("close from %q: %w", first, err)
+		return nil, nil, fmt.Errorf("close from %q: %w", first, err)
 	}
-
-	var written []string
+	put := func(pk string, t ledger.Tally) error {
+		closed = append(closed, t.Period)
+		changed, err := s.putClosed(ctx, pk, t, standing[t.Period])
+		if changed {
+			written = append(written, t.Period)
+		}
+		return err
+	}
 	for day := from; !now.Before(day.AddDate(0, 0, 1).Add(closingDelay)); day = day.AddDate(0, 0, 1) {
 		// A day without events is closed as well: were there gaps, a month could be left out.
-		tally := find(days, day.Format(time.DateOnly))
-		if tally == nil {
-			empty := ledger.DayTally(day.Format(time.DateOnly), migration.Counters{}, time.Time{})
-			tally = &empty
+		tally := ledger.DayTally(day.Format(time.DateOnly), migration.Counters{}, time.Time{})
+		if i := slices.IndexFunc(days, func(t ledger.Tally) bool { return t.Period == tally.Period }); i >= 0 {
+			tally = days[i]
 		}
-		if old := find(standing, tally.Period); old == nil || !maps.Equal(old.Counters, tally.Counters) {
-			if err := s.putTally(ctx, closedDays, *tally); err != nil {
-				return written, err
-			}
-			written = append(written, tally.Period)
+		if err := put(closedDays, tally); err != nil {
+			return written, closed, err
 		}
 		if day.AddDate(0, 0, 1).Day() != 1 {
 			continue
 		}
-		month := day.Format("2006-01")
-		changed, err := s.closeMonth(ctx, month, find(closed, month))
+		month, err := s.month(ctx, day.Format("2006-01"))
+		if err == nil {
+			err = put(closedMonths, month)
+		}
 		if err != nil {
-			return written, err
-		}
-		if changed {
-			written = append(written, month)
+			return written, closed, err
 		}
 	}
-	return written, nil
+	return written, closed, nil
 }
 
-func find(tallies []ledger.Tally, period string) *ledger.Tally {
-	i := slices.IndexFunc(tallies, func(t ledger.Tally) bool { return t.Period == period })
-	if i < 0 {
-		return nil
-	}
-	return &tallies[i]
-}
-
-// closeMonth adds the month's closed days up, and writes the sum if it is not what stands.
-func (s *Store) closeMonth(ctx context.Context, month string, standing *ledger.Tally) (bool, error) {
+// month adds the closed days of a month up.
+func (s *Store) month(ctx context.Context, month string) (ledger.Tally, error) {
 	before, err := addDays(month+"-01", -1)
 	if err != nil {
-		return false, err
+		return ledger.Tally{}, err
 	}
 	days, err := s.tallies(ctx, closedDays, before, true)
 	if err != nil {
-		return false, err
+		return ledger.Tally{}, err
 	}
 	days = slices.DeleteFunc(days, func(t ledger.Tally) bool { return !strings.HasPrefix(t.Period, month) })
 	tally := sum(month, days)
@@ -214,19 +234,32 @@ func (s *Store) closeMonth(ctx context.Context, month string, standing *ledger.T
 			tally.Days[day.Period] = day.Days[day.Period]
 		}
 	}
-	if standing != nil && maps.Equal(standing.Counters, tally.Counters) {
-		return false, nil
-	}
-	return true, s.putTally(ctx, closedMonths, tally)
+	return tally, nil
 }
 
-func (s *Store) putTally(ctx context.Context, pk string, t ledger.Tally) error {
+// putClosed puts a closed period in the place of what stands, if that differs, on condition that it still stands.
+func (s *Store) putClosed(ctx context.Context, pk string, t ledger.Tally, standing item) (bool, error) {
 	it, err := marshalTally(pk, t)
-	if err != nil {
-		return err
+	if err != nil || standing != nil && len(differing(it, standing)) == 0 {
+		return false, err
 	}
-	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it})
-	return wrap(err, "close %s", t.Period)
+	input := &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)")}
+	if standing != nil {
+		// What has no date is empty.
+		conditions := []string{"attribute_exists(pk)"}
+		if standing["recorded_at"] == nil {
+			conditions = append(conditions, "attribute_not_exists(recorded_at)")
+		}
+		input.ExpressionAttributeNames, input.ExpressionAttributeValues = map[string]string{}, item{}
+		for name, value := range standing {
+			n := len(conditions)
+			conditions = append(conditions, fmt.Sprintf("#%d = :%d", n, n))
+			input.ExpressionAttributeNames[fmt.Sprintf("#%d", n)], input.ExpressionAttributeValues[fmt.Sprintf(":%d", n)] = name, value
+		}
+		input.ConditionExpression = aws.String(strings.Join(conditions, " AND "))
+	}
+	_, err = s.client.PutItem(ctx, input, patient)
+	return err == nil, wrap(err, "close %s", t.Period)
 }
 
 func addDays(day string, n int) (string, error) {

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -25,6 +28,7 @@ var (
 
 // verifying is a walk that judges what it meets.
 type verifying struct {
+	Run    string // tells runs apart
 	Walk   walk
 	Result ledger.Verification
 
@@ -34,32 +38,50 @@ type verifying struct {
 
 // Verify holds every event, record and entry of the index attention to what was written, and every tally of a day that ended an hour
 // before it began to the recount, whoever writes meanwhile. It works until the given time, if that is not zero, and for as long as
-// the tallies take; if it is not complete then, the next call goes on. Its memory does not depend on how many events there are.
+// the tallies take; if it is not complete then, the next call goes on. If the progress table is rebuilt meanwhile, it says nothing, and
+// the next call begins anew. Its memory does not depend on how many events there are.
 func (s *Store) Verify(ctx context.Context, now func() time.Time, until time.Time) (ledger.Verification, error) {
 	v := &verifying{store: s}
 	ok, err := s.kept(ctx, verifyState, v)
+	if err == nil && !ok {
+		v.Run, v.Walk, v.Result = ulid.Make().String(), newWalk(now()), ledger.NewVerification(now())
+		err = s.keep(ctx, v.state(), v)
+	}
 	if err != nil {
 		return ledger.Verification{}, err
-	}
-	if !ok {
-		v.Walk, v.Result = newWalk(now()), newVerification(now())
 	}
 	done, err := s.walk(ctx, &v.Walk, until, v)
 	if err == nil && done {
 		err = v.compare(ctx, lowest, highest, now())
 	}
+	condition, values := "run = :run", item{":run": text(v.Run)}
 	if err != nil || !done {
-		return v.Result, errors.Join(err, s.keep(ctx, verifyState, v))
+		return v.Result, errors.Join(err, unlessOver(s.keepIf(ctx, condition, values, v.state(), v)))
+	}
+	_, err = s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.config.ProgressTable, Key: verifyState, ConditionExpression: &condition, ExpressionAttributeValues: values,
+	})
+	if err != nil {
+		return ledger.NewVerification(now()), unlessOver(wrap(err, "end a verification"))
 	}
 	v.Result.Complete, v.Result.FinishedAt = true, migration.Millis(now())
-	if err := s.keep(ctx, verifyResult, v.Result); err != nil {
-		return v.Result, err
-	}
-	return v.Result, s.forget(ctx, verifyState)
+	return v.Result, s.keep(ctx, verifyResult, v.Result)
 }
 
-func newVerification(now time.Time) ledger.Verification {
-	return ledger.Verification{StartedAt: migration.Millis(now), Findings: []ledger.Finding{}}
+// state is where the run is kept, and that it is this one.
+func (v *verifying) state() item {
+	k := maps.Clone(verifyState)
+	k["run"] = text(v.Run)
+	return k
+}
+
+// unlessOver is err, unless that says that the run is over: it was brought to its end, or forgotten, by someone else.
+func unlessOver(err error) error {
+	var over *types.ConditionalCheckFailedException
+	if errors.As(err, &over) {
+		return nil
+	}
+	return err
 }
 
 // Verification returns what the last complete Verify came to; if there was none yet, how far the first is; the zero Verification
@@ -76,7 +98,7 @@ func (s *Store) Verification(ctx context.Context) (ledger.Verification, error) {
 
 // VerifyUser verifies one user's events and record.
 func (s *Store) VerifyUser(ctx context.Context, sub string, now func() time.Time) (ledger.Verification, error) {
-	v := verifying{Result: newVerification(now()), store: s}
+	v := verifying{Result: ledger.NewVerification(now()), store: s}
 	f, record, err := s.snapshot(ctx, sub)
 	if err != nil {
 		return v.Result, err
@@ -96,7 +118,7 @@ func (s *Store) VerifyUser(ctx context.Context, sub string, now func() time.Time
 // VerifyDay verifies all events and records of the users of one day (UTC, 2006-01-02), and the day's tally if the day ended an hour
 // ago. It finds the users by the index by_day: an event that the index does not list shows in the tally.
 func (s *Store) VerifyDay(ctx context.Context, day string, now func() time.Time) (ledger.Verification, error) {
-	v := verifying{Walk: newWalk(now()), Result: newVerification(now()), store: s}
+	v := verifying{Walk: newWalk(now()), Result: ledger.NewVerification(now()), store: s}
 	group, groupCtx := errgroup.WithContext(ctx)
 	for shard := range dayShards {
 		group.Go(func() error {

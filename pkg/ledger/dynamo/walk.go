@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	smithytime "github.com/aws/smithy-go/time"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -175,15 +174,11 @@ func (s *Store) query(ctx context.Context, input *dynamodb.QueryInput) iter.Seq2
 func (s *Store) batchGet(ctx context.Context, table string, keys []item) (map[string]item, error) {
 	found := make(map[string]item, len(keys))
 	request := map[string]types.KeysAndAttributes{table: {Keys: keys, ConsistentRead: aws.Bool(true)}}
-	backoff := retry.NewExponentialJitterBackoff(time.Second)
-	for attempt := 0; len(keys) > 0 && len(request) > 0; attempt++ {
+	for wait := firstWait; len(keys) > 0 && len(request) > 0; wait = min(2*wait, longestWait) {
 		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request}, patient)
 		if err == nil && len(out.UnprocessedKeys) > 0 {
 			// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html asks for a pause.
-			var delay time.Duration
-			if delay, err = backoff.BackoffDelay(attempt, nil); err == nil {
-				err = smithytime.SleepWithContext(ctx, delay)
-			}
+			err = pause(ctx, wait)
 		}
 		if err != nil {
 			return nil, wrap(err, "read %s", table)
@@ -196,8 +191,13 @@ func (s *Store) batchGet(ctx context.Context, table string, keys []item) (map[st
 	return found, nil
 }
 
-// keep puts a value into the progress table.
+// keep puts a value into the progress table, in the place of what is there under the key.
 func (s *Store) keep(ctx context.Context, k item, value any) error {
+	return s.keepIf(ctx, "", nil, k, value)
+}
+
+// keepIf does so on a condition, if that is not empty.
+func (s *Store) keepIf(ctx context.Context, condition string, values, k item, value any) error {
 	var b bytes.Buffer
 	zip := gzip.NewWriter(&b)
 	if err := errors.Join(json.NewEncoder(zip).Encode(value), zip.Close()); err != nil {
@@ -205,7 +205,11 @@ func (s *Store) keep(ctx context.Context, k item, value any) error {
 	}
 	it := maps.Clone(k)
 	it["value"] = &types.AttributeValueMemberB{Value: b.Bytes()}
-	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it})
+	input := &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it, ExpressionAttributeValues: values}
+	if condition != "" {
+		input.ConditionExpression = &condition
+	}
+	_, err := s.client.PutItem(ctx, input)
 	return wrap(err, "keep %s", attribute(k, "pk"))
 }
 

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -10,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 )
 
@@ -27,6 +31,22 @@ func TestAuditExport(t *testing.T) {
 	stack := deploy(t, nil)
 	first := time.Date(2026, 2, 27, 0, 0, 0, 0, time.UTC)
 	writeDays(t, stack, first, 3, 10)
+	// One user's stream begins before the period and goes on after it.
+	const sub = "ffffffff-1111-4222-8333-444455556666"
+	for _, days := range []int{-30, 1, 30} {
+		at := first.AddDate(0, 0, days).Add(12 * time.Hour)
+		l := ledger.New(store(stack), migration.Policy{}, func() time.Time { return at })
+		e := migration.Event{At: at, Outcome: migration.Rejected, Reason: migration.WrongPassword}
+		if err := appendEvent(t.Context(), l, sub, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inPeriod := 0
+	for _, e := range allEvents(t, stack) {
+		if ledger.Day(e.RecordedAt) == "2026-02-28" {
+			inPeriod++
+		}
+	}
 	out := filepath.Join(t.TempDir(), "export")
 	command := exec.CommandContext(t.Context(), "go", "run", "../cmd/audit", "-function", stack.Name+"-inspect", "-from", "2026-02-28", "-to", "2026-03-01", "-out", out)
 	command.Env = append(os.Environ(), "AWS_ENDPOINT_URL_LAMBDA="+local.Lambda.Endpoint(), "AWS_REGION="+sandbox.Region,
@@ -35,8 +55,15 @@ func TestAuditExport(t *testing.T) {
 		t.Fatalf("%v: %s", err, text)
 	}
 	var manifest struct {
+		From    string
+		Until   time.Time
+		Touched int `json:"events_in_period"`
 		Events  int
-		Streams []struct{ Sub string }
+		Streams []struct {
+			Sub, Head string
+			Events    int
+		}
+		SHA256 string
 	}
 	text, err := os.ReadFile(filepath.Join(out, "manifest.json"))
 	if err != nil {
@@ -45,8 +72,16 @@ func TestAuditExport(t *testing.T) {
 	if err := json.Unmarshal(text, &manifest); err != nil {
 		t.Fatal(err)
 	}
-	if len(manifest.Streams) != 10 || manifest.Events < 10 {
-		t.Errorf("%d events of %d users; want those of the 10 users of the day", manifest.Events, len(manifest.Streams))
+	if len(manifest.Streams) != 11 || manifest.Touched != inPeriod || manifest.Events != inPeriod+2 || manifest.From != "2026-02-28" ||
+		!manifest.Until.Equal(first.AddDate(0, 0, 2)) {
+		t.Errorf("%+v; want the streams of 11 users, with %d events in the period and 2 besides", manifest, inPeriod)
+	}
+	stream, err := store(stack).Stream(t.Context(), sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := manifest.Streams[len(manifest.Streams)-1]; last.Sub != sub || last.Events != 3 || last.Head != stream[2].Hash {
+		t.Errorf("%+v, want the whole stream of %s", last, sub)
 	}
 
 	document, err := os.ReadFile("../docs/auditing.md")
@@ -61,7 +96,7 @@ func TestAuditExport(t *testing.T) {
 		text, err := exec.CommandContext(t.Context(), python, "-c", string(example[1]), out).CombinedOutput()
 		return string(text), err
 	}
-	if text, err := check(); err != nil || !strings.Contains(text, "of 10 users: every hash and every chain is right") {
+	if text, err := check(); err != nil || !strings.Contains(text, "of 11 users: every hash and every chain is right") {
 		t.Fatalf("%v: %s", err, text)
 	}
 	file := filepath.Join(out, "events.jsonl")
@@ -69,7 +104,14 @@ func TestAuditExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if sum := sha256.Sum256(sound); hex.EncodeToString(sum[:]) != manifest.SHA256 {
+		t.Errorf("sha256 is %s, and of the file %x", manifest.SHA256, sum)
+	}
+	var begin migration.Event
 	lines := strings.SplitAfter(strings.TrimSuffix(string(sound), "\n"), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-3]), &begin); err != nil || begin.Sub != sub || begin.Seq != 1 {
+		t.Errorf("%v, %+v: not the stream's first event", err, begin)
+	}
 	for name, damaged := range map[string]string{
 		"an event altered":   strings.Replace(string(sound), "migrated", "rejected", 1),
 		"an event left out":  strings.Join(lines[1:], ""),

@@ -43,6 +43,14 @@ func TestTrail(t *testing.T) {
 	if err := appendEvent(t.Context(), recent, "too-recent", migration.Event{At: now, Outcome: migration.Migrated}); err != nil {
 		t.Fatal(err)
 	}
+	challenged := first.Add(10 * time.Hour)
+	factor := ledger.New(store(stack), migration.Policy{}, func() time.Time { return challenged })
+	for _, challenge := range []string{"SMS_MFA", "SOFTWARE_TOKEN_MFA"} {
+		e := migration.Event{At: challenged, Outcome: migration.Rejected, Reason: migration.ChallengeRequired, Challenge: challenge}
+		if err := appendEvent(t.Context(), factor, "challenged", e); err != nil {
+			t.Fatal(err)
+		}
+	}
 	recorded := allEvents(t, stack)
 	for name, tt := range map[string]struct {
 		request string
@@ -54,6 +62,8 @@ func TestTrail(t *testing.T) {
 			return !e.RecordedAt.Before(first.Add(30*time.Hour)) && e.RecordedAt.Before(first.Add(52*time.Hour))
 		}},
 		"wrong passwords": {`{"view":"trail","from":"2026-01-01","outcome":"rejected","reason":"wrong_password","next":%q}`, func(e migration.Event) bool { return e.Reason == migration.WrongPassword }},
+		"a challenge":     {`{"view":"trail","from":"2026-01-01","challenge":"SMS_MFA","next":%q}`, func(e migration.Event) bool { return e.Challenge == "SMS_MFA" }},
+		"since long ago":  {`{"view":"trail","from":"2025-06-01","next":%q}`, func(migration.Event) bool { return true }},
 		"nothing":         {`{"view":"trail","from":"2026-05-01","to":"2026-06-01","next":%q}`, func(migration.Event) bool { return false }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/signal"
@@ -24,7 +25,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
@@ -65,6 +65,9 @@ func export(ctx context.Context, function, from, to, out string) error {
 	if function == "" || from == "" {
 		return errors.New("-function and -from are needed: see -help")
 	}
+	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there already: name another folder with -out (%w)", out, cmp.Or(err, fs.ErrExist))
+	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
@@ -82,36 +85,35 @@ func export(ctx context.Context, function, from, to, out string) error {
 		if err := inspect.ask(ctx, request, &page); err != nil {
 			return err
 		}
+		next, manifest.Until = page.Next, page.Until
+		to = page.Until.Format(time.RFC3339Nano) // what is recorded while this goes on does not belong to it
 		for _, e := range page.Events {
 			touched[e.Sub] = true
 		}
 		manifest.Touched += len(page.Events)
-		manifest.Until = earlier(manifest.Until, page.Until)
-		next = page.Next
 	}
-	if err := os.Mkdir(out, 0o700); err != nil {
+	// The folder has its name when it is complete.
+	unfinished, err := os.MkdirTemp(filepath.Dir(out), filepath.Base(out)+"-")
+	if err != nil {
 		return err
 	}
-	if err := writeStreams(ctx, inspect, slices.Sorted(maps.Keys(touched)), filepath.Join(out, "events.jsonl"), &manifest); err != nil {
+	defer func() { _ = os.RemoveAll(unfinished) }()
+	if err := writeStreams(ctx, inspect, slices.Sorted(maps.Keys(touched)), filepath.Join(unfinished, "events.jsonl"), &manifest); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(manifest, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(out, "manifest.json"), append(text, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(unfinished, "manifest.json"), append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(unfinished, out); err != nil {
 		return err
 	}
 	fmt.Printf("%s: %d events of %d users; the period, with %d of them, is complete until %s\n",
 		out, manifest.Events, len(manifest.Streams), manifest.Touched, manifest.Until.Format(time.RFC3339))
 	return nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // batch is how many streams are asked for at once.
@@ -128,19 +130,22 @@ func writeStreams(ctx context.Context, inspect inspector, subs []string, path st
 	encoder := json.NewEncoder(lines)
 	encoder.SetEscapeHTML(false)
 	for chunk := range slices.Chunk(subs, batch) {
-		histories := make([]history.History, len(chunk))
+		streams := make([][]migration.Event, len(chunk))
 		group, ctx := errgroup.WithContext(ctx)
 		for i, sub := range chunk {
-			group.Go(func() error { return inspect.ask(ctx, map[string]string{"view": "user", "sub": sub}, &histories[i]) })
+			group.Go(func() (err error) {
+				streams[i], err = inspect.stream(ctx, sub)
+				return err
+			})
 		}
 		if err := group.Wait(); err != nil {
 			return err
 		}
-		for _, h := range histories {
-			if len(h.Events) == 0 {
-				return fmt.Errorf("the stream of %s is in the index but not in the table: run verify", h.Sub)
+		for i, stream := range streams {
+			if len(stream) == 0 {
+				return fmt.Errorf("the stream of %s is in the index but not in the table: run verify", chunk[i])
 			}
-			for _, e := range h.Events {
+			for _, e := range stream {
 				// An event goes out as it is stored, sound or not: that is for whoever checks it to find. But tell at once.
 				if hash, err := ledger.Hash(e); err != nil || hash != e.Hash {
 					fmt.Fprintf(os.Stderr, "audit: event %d of %s does not match its hash: run verify\n", e.Seq, e.Sub)
@@ -148,9 +153,9 @@ func writeStreams(ctx context.Context, inspect inspector, subs []string, path st
 				if err := encoder.Encode(e); err != nil {
 					return err
 				}
-				manifest.Events++
 			}
-			manifest.Streams = append(manifest.Streams, Stream{Sub: h.Sub, Events: len(h.Events), Head: h.Events[len(h.Events)-1].Hash})
+			manifest.Events += len(stream)
+			manifest.Streams = append(manifest.Streams, Stream{Sub: chunk[i], Events: len(stream), Head: stream[len(stream)-1].Hash})
 		}
 	}
 	if err := lines.Flush(); err != nil {
@@ -164,6 +169,22 @@ func writeStreams(ctx context.Context, inspect inspector, subs []string, path st
 type inspector struct {
 	client   *lambda.Client
 	function string
+}
+
+// stream asks for a user's whole stream.
+func (i inspector) stream(ctx context.Context, sub string) ([]migration.Event, error) {
+	var stream []migration.Event
+	for next, first := "", true; first || next != ""; first = false {
+		var page struct {
+			Events []migration.Event
+			Next   string
+		}
+		if err := i.ask(ctx, map[string]string{"view": "user", "sub": sub, "next": next}, &page); err != nil {
+			return nil, err
+		}
+		stream, next = append(stream, page.Events...), page.Next
+	}
+	return stream, nil
 }
 
 func (i inspector) ask(ctx context.Context, request, answer any) error {

@@ -23,7 +23,7 @@ type trail struct {
 }
 
 // listTrail lists a period's events in the order of their recording. A page may hold fewer events than there are left, even none,
-// where a filter leaves them out.
+// where a filter leaves them out or there were none for long.
 func listTrail(ctx context.Context, store *dynamo.Store, req request, now time.Time) (trail, error) {
 	from, err := moment("from", req.From)
 	if err != nil {

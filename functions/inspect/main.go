@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
@@ -19,7 +20,7 @@ import (
 
 func main() { function.Main(run) }
 
-const usage = `allowed is {"view":"user","sub":"…"} or {"view":"user","username":"…"}, ` +
+const usage = `allowed is {"view":"user","sub":"…"} or {"view":"user","username":"…"} with "next", ` +
 	`{"view":"trail","from":"2026-07-14"} with "to", "outcome", "reason", "challenge" and "next" as you like, ` +
 	`{"view":"blocked","reason":"…"} with "challenge" and "next", {"view":"unconfirmed"} with "next", or {"view":"preflight"}`
 
@@ -91,5 +92,34 @@ func tellUser(ctx context.Context, store *dynamo.Store, old *oldpool.Pool, req r
 	if err != nil {
 		return nil, err
 	}
-	return history.Tell(req.Sub, stream), nil
+	answer := told{History: history.Tell(req.Sub, stream)}
+	answer.Events, answer.Next, err = pageOf(answer.Events, req.Next)
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// eventsOfUser is how many of a user's events an answer holds at most, the oldest first: less than Lambda's limit of 6 MB.
+const eventsOfUser = 5000
+
+// told is a user's history, with the events by pages.
+type told struct {
+	history.History
+	Next string `json:"next"` // asks for the next page of events; empty after the last
+}
+
+// pageOf returns the page of events that next asks for, and what asks for the page after it.
+func pageOf(events []migration.Event, next string) ([]migration.Event, string, error) {
+	from := 0
+	if next != "" {
+		var err error
+		if from, err = strconv.Atoi(next); err != nil || from < 0 || from > len(events) {
+			return nil, "", dynamo.ErrCursor
+		}
+	}
+	if to := from + eventsOfUser; to < len(events) {
+		return events[from:to], strconv.Itoa(to), nil
+	}
+	return events[from:], "", nil
 }

@@ -54,6 +54,7 @@ func (r Result) Enough(faults, lostAnswers, kills int) error {
 	}
 	least("an answer was lost after the write", r.LostAnswers, lostAnswers)
 	least("the trigger was killed", r.Kills, kills)
+	least("replay was killed", r.KilledReplays, kills/10)
 	least("a service was gone", r.Outages, faults)
 	least("an event waited in the spool", r.Spooled, 1)
 	return errors.Join(errs...)

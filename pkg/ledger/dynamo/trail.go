@@ -20,9 +20,12 @@ import (
 // ErrCursor says that a cursor is not one that an earlier page gave.
 var ErrCursor = errors.New("the cursor is not one that this view gave: start without one")
 
+// trailDays is how many days a page looks at, at most: of an empty past it comes back soon, with a cursor.
+const trailDays = 100
+
 // Trail returns up to limit events that were recorded from one time until before another, in the order of their recording, and a
-// cursor for the page after them; no cursor after the last page. The index that it reads lags a little behind the table: for a
-// complete page, until has to lie a minute or more in the past.
+// cursor for the page after them; no cursor after the last page. A page of many days without events may be short, or empty. The
+// index that it reads lags a little behind the table: for a complete page, until has to lie a minute or more in the past.
 func (s *Store) Trail(ctx context.Context, from, until time.Time, cursor string, limit int) ([]migration.Event, string, error) {
 	day, after := ledger.Day(from), from.UTC().Format(daySort)
 	if cursor != "" {
@@ -34,7 +37,10 @@ func (s *Store) Trail(ctx context.Context, from, until time.Time, cursor string,
 	}
 	last := ledger.Day(until)
 	var events []migration.Event
-	for day <= last {
+	for range trailDays {
+		if day > last {
+			return events, "", nil
+		}
 		before := "~" // after every time of a day
 		if day == last {
 			before = until.UTC().Format(daySort)
@@ -53,7 +59,7 @@ func (s *Store) Trail(ctx context.Context, from, until time.Time, cursor string,
 		}
 		after = "!" // before every time of a day
 	}
-	return events, "", nil
+	return events, day + "|" + after, nil
 }
 
 // trailOfDay merges what the shards of the index hold of one day, from one sort key until before another.

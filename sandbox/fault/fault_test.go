@@ -178,6 +178,9 @@ func TestFaults(t *testing.T) {
 			if tt.rule.Delay == time.Minute {
 				want = map[fault.Kind]int{} // it has not taken effect yet
 			}
+			if tt.rule.Kind == fault.DropAnswer {
+				want[fault.DroppedSuccess] = 1
+			}
 			if diff := cmp.Diff(want, p.Counts()); diff != "" {
 				t.Error(diff)
 			}

@@ -66,7 +66,7 @@ type storm struct {
 	client  *cognitoidp.Client
 	users   []cognito.User
 
-	successes, outages, kills, killedReplays atomic.Int32
+	attempted, successes, outages, kills, killedReplays atomic.Int32
 
 	mu       sync.Mutex
 	signedIn map[string]bool // users who received a success, by sub
@@ -121,6 +121,7 @@ func (s *storm) rage(ctx context.Context) error {
 		password := passwords[random.IntN(len(passwords))]
 		group.Go(func() error {
 			s.attempt(groupCtx, s.users[n%s.Users], password)
+			s.attempted.Add(1)
 			s.Done()
 			return groupCtx.Err()
 		})
@@ -198,7 +199,7 @@ func (s *storm) disturb(ctx context.Context, sv service, random *rand.Rand) {
 			}
 			sv.proxy.Set(rules...)
 		}
-		pause(ctx, random, 700*time.Millisecond)
+		s.pause(ctx, random, 700*time.Millisecond)
 		// A port that cannot be opened again stays a fault, and the run then fails by it.
 		_ = sv.proxy.Refuse(false)
 	}
@@ -220,7 +221,7 @@ const trigger = "attached-migrate"
 // kill kills functions that are at work.
 func (s *storm) kill(ctx context.Context, random *rand.Rand) {
 	for ctx.Err() == nil {
-		pause(ctx, random, 500*time.Millisecond)
+		s.pause(ctx, random, 500*time.Millisecond)
 		if s.sandbox.Lambda.Kill(trigger) {
 			s.kills.Add(1)
 		}
@@ -230,11 +231,20 @@ func (s *storm) kill(ctx context.Context, random *rand.Rand) {
 	}
 }
 
-// pause waits for up to a time.
-func pause(ctx context.Context, random *rand.Rand, most time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(time.Duration(random.Int64N(int64(most)))):
+// pause waits for up to a time, and for up to so many attempts: a storm is as rich on a fast machine as on a slow one.
+func (s *storm) pause(ctx context.Context, random *rand.Rand, most time.Duration) {
+	until := s.attempted.Load() + random.Int32N(40)
+	deadline := time.After(time.Duration(random.Int64N(int64(most))))
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for s.attempted.Load() < until {
+		select {
+		case <-ctx.Done():
+			return
+		case <-deadline:
+			return
+		case <-look.C:
+		}
 	}
 }
 

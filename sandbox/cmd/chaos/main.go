@@ -70,9 +70,13 @@ func run(ctx context.Context, seed uint64, rebuild string) error {
 }
 
 func newBar(n int, title string) *progressbar.ProgressBar {
+	throttle := 100 * time.Millisecond
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice == 0 {
+		throttle = 10 * time.Second // every time is a line of a log
+	}
 	return progressbar.NewOptions(n,
 		progressbar.OptionSetDescription(title), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowCount(),
-		progressbar.OptionSetWidth(40), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetWidth(40), progressbar.OptionThrottle(throttle),
 		progressbar.OptionOnCompletion(func() { fmt.Fprint(os.Stderr, "\n\n") }))
 }
 

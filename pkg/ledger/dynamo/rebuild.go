@@ -278,8 +278,12 @@ func (r *rebuilding) writeTallies(ctx context.Context, now time.Time) error {
 		if begun && !r.recounts(tally) || ok && counted[tally].differs(want) == "" {
 			continue
 		}
+		_, stands := counted[tally]
 		group, groupCtx := errgroup.WithContext(ctx)
 		for shard := range tallyShards {
+			if shard > 0 && !stands {
+				break
+			}
 			group.Go(func() error {
 				k := key(tallyShard(shard), tally)
 				if !ok && !r.Sealed[tally] {

@@ -21,12 +21,14 @@ type figures map[string]int
 
 // expected counts what the demo had its users do.
 func expected(users int) figures {
-	f := figures{}
+	f := figures{"ledger/found wrong": 0}
 	for i := range users {
 		s := of(i)
 		if s.status == "" {
 			continue
 		}
+		f["ledger/users verified"]++
+		f["ledger/events verified"] += len(s.events)
 		f["users/"+string(s.status)]++
 		if s.status == migration.Arrived {
 			f["users of the new pool/in all"]++
@@ -59,6 +61,9 @@ func reported(p progress.Progress, arrived int) figures {
 		"users/migrated": p.Users.Migrated, "users/confirmed": p.Users.Confirmed,
 		"attempts/migrated": p.Attempts.Migrated, "attempts/rejected": p.Attempts.Rejected, "attempts/failed": p.Attempts.Failed,
 		"attempts/reoffered": p.Reoffered, "users of the new pool/in all": arrived,
+	}
+	if v := p.Verification; v != nil && v.Complete {
+		f["ledger/users verified"], f["ledger/events verified"], f["ledger/found wrong"] = v.Users, v.Events, v.Findings
 	}
 	for trigger, a := range p.Triggers {
 		f[trigger+"/migrated"], f[trigger+"/rejected"], f[trigger+"/failed"] = a.Migrated, a.Rejected, a.Failed

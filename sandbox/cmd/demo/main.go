@@ -88,6 +88,9 @@ func run(ctx context.Context) error {
 	if err := stack.Replay(ctx); err != nil {
 		return err
 	}
+	if _, err := stack.Invoke(ctx, "maintain", []byte(`{"view":"verify"}`)); err != nil {
+		return err
+	}
 	if err := showHistory(ctx, stack, users); err != nil {
 		return err
 	}

@@ -65,6 +65,7 @@ func export(ctx context.Context, function, from, to, out string) error {
 	if function == "" || from == "" {
 		return errors.New("-function and -from are needed: see -help")
 	}
+	out = filepath.Clean(out)
 	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is there already: name another folder with -out (%w)", out, cmp.Or(err, fs.ErrExist))
 	}

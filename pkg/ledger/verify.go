@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -56,11 +57,17 @@ func NewVerification(now time.Time) Verification {
 	return Verification{StartedAt: migration.Millis(now), Kinds: map[FindingKind]int{}, Findings: []Finding{}}
 }
 
+// detailLength is how much of a detail is kept, in bytes: a verification has to fit into an item of a table, whatever it finds.
+const detailLength = 500
+
 // Find adds findings.
 func (v *Verification) Find(findings ...Finding) {
 	for _, f := range findings {
 		v.FindingCount++
 		if v.Kinds[f.Kind]++; v.Kinds[f.Kind] <= MaxFindings {
+			if len(f.Detail) > detailLength {
+				f.Detail = strings.ToValidUTF8(f.Detail[:detailLength], "") + " …"
+			}
 			v.Findings = append(v.Findings, f)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -151,7 +152,10 @@ func TestFindingsAreCountedAndTheFirstAreKept(t *testing.T) {
 			ledger.Finding{Kind: ledger.RecordMissing, Detail: fmt.Sprint(2*i + 1)},
 		)
 	}
-	v.Find(ledger.Finding{Kind: ledger.AlteredEvent}) // is not hidden by the others
+	v.Find(ledger.Finding{Kind: ledger.AlteredEvent, Detail: strings.Repeat("ä", 100_000)}) // is not hidden by the others
+	if detail := v.Findings[100].Detail; len(detail) > 600 || !utf8.ValidString(detail) {
+		t.Errorf("a detail of %d bytes", len(detail))
+	}
 	if v.FindingCount != 141 || len(v.Findings) != ledger.MaxFindings+1 || v.Findings[99].Detail != "99" ||
 		v.Findings[100].Kind != ledger.AlteredEvent || v.Kinds[ledger.RecordMissing] != 140 || v.Kinds[ledger.AlteredEvent] != 1 {
 		t.Errorf("%d counted, %v, %d kept", v.FindingCount, v.Kinds, len(v.Findings))

@@ -194,12 +194,20 @@ func (r *rebuilding) visitItems(ctx context.Context, items []item) error {
 	}
 	for _, it := range items {
 		if stray(it) {
-			if err := r.store.forget(ctx, key(attribute(it, "pk"), attribute(it, "sk"))); err != nil {
+			if err := r.store.conceal(ctx, key(attribute(it, "pk"), attribute(it, "sk"))); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// conceal takes an item out of the index attention.
+func (s *Store) conceal(ctx context.Context, k item) error {
+	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.config.ProgressTable, Key: k, UpdateExpression: aws.String("REMOVE attention, attention_sort"),
+	}, patient)
+	return wrap(err, "take %s out of the index attention", attribute(k, "pk"))
 }
 
 // restore makes a user's record what the stream folds to, or removes one that has no stream. It is given both as they were read, the
@@ -314,13 +322,13 @@ func (r *rebuilding) writeTallies(ctx context.Context, now time.Time) error {
 
 // closeAgain closes all days and months, and removes what is closed besides.
 func (s *Store) closeAgain(ctx context.Context, now time.Time) error {
-	_, periods, err := s.closeFrom(ctx, beginning, beginning, now)
+	_, all, err := s.closeFrom(ctx, beginning, beginning, now)
 	if err != nil {
 		return err
 	}
 	for _, pk := range []string{closedMonths, closedDays} {
 		for it, err := range s.partition(ctx, pk, lowest, highest) {
-			if err == nil && !slices.Contains(periods, attribute(it, "sk")) {
+			if err == nil && !all[closedPeriod{pk, attribute(it, "sk")}] {
 				err = s.forget(ctx, key(pk, attribute(it, "sk")))
 			}
 			if err != nil {

@@ -119,7 +119,7 @@ func dayOf(tally string) string {
 }
 
 // The sort keys before and behind all others.
-const lowest, highest = " ", "~"
+const lowest, highest = " ", "\U0010FFFF"
 
 // partition reads the items of a partition of the progress table whose sort keys are between two, those included.
 func (s *Store) partition(ctx context.Context, pk, from, to string) iter.Seq2[item, error] {

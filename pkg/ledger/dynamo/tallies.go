@@ -2,16 +2,13 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -143,30 +140,30 @@ func (s *Store) Close(ctx context.Context, now time.Time) ([]string, error) {
 	return written, err
 }
 
+// closedPeriod is a day or a month that is closed, by where that stands.
+type closedPeriod struct{ pk, period string }
+
 // closeFrom closes the days after one, from the first that was counted or from another that is earlier, and the months that end with
-// one of them. It returns the periods that it wrote, and all that are to be closed.
-func (s *Store) closeFrom(ctx context.Context, after, first string, now time.Time) (written, closed []string, err error) {
+// one of them, until nothing is left to write: whoever writes last has looked at the counts again afterwards, and so leaves nothing
+// that came from older ones. It returns the periods that it wrote, and all that are to be closed.
+func (s *Store) closeFrom(ctx context.Context, after, first string, now time.Time) (written []string, all map[closedPeriod]bool, err error) {
 	for {
 		var w []string
-		w, closed, err = s.tryCloseFrom(ctx, after, first, now)
-		written = append(written, w...)
-		var changed *types.ConditionalCheckFailedException
-		if !errors.As(err, &changed) {
-			return written, closed, err
+		if w, all, err = s.closeOnce(ctx, after, first, now); err != nil || len(w) == 0 {
+			return written, all, err
 		}
-		// Someone else closed a period since it was read here, maybe by newer counts.
+		written = append(written, w...)
 	}
 }
 
-func (s *Store) tryCloseFrom(ctx context.Context, after, first string, now time.Time) (written, closed []string, err error) {
-	// What stands is read before the counts: so nothing is written over that came from newer ones.
-	standing := map[string]item{} // by period
+func (s *Store) closeOnce(ctx context.Context, after, first string, now time.Time) (written []string, all map[closedPeriod]bool, err error) {
+	standing := map[closedPeriod]item{}
 	for _, pk := range []string{closedMonths, closedDays} {
 		for it, err := range s.partition(ctx, pk, after[:len("2006-01")], highest) {
 			if err != nil {
 				return nil, nil, err
 			}
-			standing[attribute(it, "sk")] = it
+			standing[closedPeriod{pk, attribute(it, "sk")}] = it
 		}
 	}
 	days, err := s.shardedDays(ctx, after)
@@ -185,13 +182,16 @@ func (s *Store) tryCloseFrom(ctx context.Context, after, first string, now time.
 	if err != nil {
 		return nil, nil, fmt.Errorf("close from %q: %w", first, err)
 	}
+	all = map[closedPeriod]bool{}
 	put := func(pk string, t ledger.Tally) error {
-		closed = append(closed, t.Period)
-		changed, err := s.putClosed(ctx, pk, t, standing[t.Period])
-		if changed {
-			written = append(written, t.Period)
+		all[closedPeriod{pk, t.Period}] = true
+		it, err := marshalTally(pk, t)
+		if old := standing[closedPeriod{pk, t.Period}]; err != nil || old != nil && len(differing(it, old)) == 0 {
+			return err
 		}
-		return err
+		written = append(written, t.Period)
+		_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it}, patient)
+		return wrap(err, "close %s", t.Period)
 	}
 	for day := from; !now.Before(day.AddDate(0, 0, 1).Add(closingDelay)); day = day.AddDate(0, 0, 1) {
 		// A day without events is closed as well: were there gaps, a month could be left out.
@@ -200,7 +200,7 @@ func (s *Store) tryCloseFrom(ctx context.Context, after, first string, now time.
 			tally = days[i]
 		}
 		if err := put(closedDays, tally); err != nil {
-			return written, closed, err
+			return written, all, err
 		}
 		if day.AddDate(0, 0, 1).Day() != 1 {
 			continue
@@ -210,23 +210,23 @@ func (s *Store) tryCloseFrom(ctx context.Context, after, first string, now time.
 			err = put(closedMonths, month)
 		}
 		if err != nil {
-			return written, closed, err
+			return written, all, err
 		}
 	}
-	return written, closed, nil
+	return written, all, nil
 }
 
-// month adds the closed days of a month up.
+// month adds the closed days of a month up. It leaves out what is no day, or cannot be read: verify names that.
 func (s *Store) month(ctx context.Context, month string) (ledger.Tally, error) {
-	before, err := addDays(month+"-01", -1)
-	if err != nil {
-		return ledger.Tally{}, err
+	var days []ledger.Tally
+	for it, err := range s.partition(ctx, closedDays, month+"-01", month+"-31") {
+		if err != nil {
+			return ledger.Tally{}, err
+		}
+		if t, err := unmarshalTally(it); err == nil && t.Period == attribute(it, "sk") && len(t.Period) == len(time.DateOnly) {
+			days = append(days, t)
+		}
 	}
-	days, err := s.tallies(ctx, closedDays, before, true)
-	if err != nil {
-		return ledger.Tally{}, err
-	}
-	days = slices.DeleteFunc(days, func(t ledger.Tally) bool { return !strings.HasPrefix(t.Period, month) })
 	tally := sum(month, days)
 	tally.Days = map[string]ledger.Totals{}
 	for _, day := range days {
@@ -235,31 +235,6 @@ func (s *Store) month(ctx context.Context, month string) (ledger.Tally, error) {
 		}
 	}
 	return tally, nil
-}
-
-// putClosed puts a closed period in the place of what stands, if that differs, on condition that it still stands.
-func (s *Store) putClosed(ctx context.Context, pk string, t ledger.Tally, standing item) (bool, error) {
-	it, err := marshalTally(pk, t)
-	if err != nil || standing != nil && len(differing(it, standing)) == 0 {
-		return false, err
-	}
-	input := &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)")}
-	if standing != nil {
-		// What has no date is empty.
-		conditions := []string{"attribute_exists(pk)"}
-		if standing["recorded_at"] == nil {
-			conditions = append(conditions, "attribute_not_exists(recorded_at)")
-		}
-		input.ExpressionAttributeNames, input.ExpressionAttributeValues = map[string]string{}, item{}
-		for name, value := range standing {
-			n := len(conditions)
-			conditions = append(conditions, fmt.Sprintf("#%d = :%d", n, n))
-			input.ExpressionAttributeNames[fmt.Sprintf("#%d", n)], input.ExpressionAttributeValues[fmt.Sprintf(":%d", n)] = name, value
-		}
-		input.ConditionExpression = aws.String(strings.Join(conditions, " AND "))
-	}
-	_, err = s.client.PutItem(ctx, input, patient)
-	return err == nil, wrap(err, "close %s", t.Period)
 }
 
 func addDays(day string, n int) (string, error) {

@@ -43,8 +43,8 @@ type verifying struct {
 func (s *Store) Verify(ctx context.Context, now func() time.Time, until time.Time) (ledger.Verification, error) {
 	v := &verifying{store: s}
 	ok, err := s.kept(ctx, verifyState, v)
-	if err == nil && !ok {
-		v.Run, v.Walk, v.Result = ulid.Make().String(), newWalk(now()), ledger.NewVerification(now())
+	if err == nil && (!ok || v.Run == "") {
+		v = &verifying{Run: ulid.Make().String(), Walk: newWalk(now()), Result: ledger.NewVerification(now()), store: s}
 		err = s.keep(ctx, v.state(), v)
 	}
 	if err != nil {
@@ -54,18 +54,14 @@ func (s *Store) Verify(ctx context.Context, now func() time.Time, until time.Tim
 	if err == nil && done {
 		err = v.compare(ctx, lowest, highest, now())
 	}
-	condition, values := "run = :run", item{":run": text(v.Run)}
 	if err != nil || !done {
-		return v.Result, errors.Join(err, unlessOver(s.keepIf(ctx, condition, values, v.state(), v)))
-	}
-	_, err = s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.config.ProgressTable, Key: verifyState, ConditionExpression: &condition, ExpressionAttributeValues: values,
-	})
-	if err != nil {
-		return ledger.NewVerification(now()), unlessOver(wrap(err, "end a verification"))
+		return v.Result, errors.Join(err, v.pause(ctx))
 	}
 	v.Result.Complete, v.Result.FinishedAt = true, migration.Millis(now())
-	return v.Result, s.keep(ctx, verifyResult, v.Result)
+	if ended, err := v.end(ctx); err != nil || !ended {
+		return ledger.NewVerification(now()), err
+	}
+	return v.Result, nil
 }
 
 // state is where the run is kept, and that it is this one.
@@ -75,13 +71,44 @@ func (v *verifying) state() item {
 	return k
 }
 
-// unlessOver is err, unless that says that the run is over: it was brought to its end, or forgotten, by someone else.
-func unlessOver(err error) error {
+// The condition that a run is not over: nobody else has brought it to its end, or forgotten it.
+const runStands = "run = :run"
+
+// pause keeps where the run is, unless it is over.
+func (v *verifying) pause(ctx context.Context) error {
+	it, err := toKeep(v.state(), v)
+	if err != nil {
+		return err
+	}
+	_, err = v.store.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &v.store.config.ProgressTable, Item: it,
+		ConditionExpression: aws.String(runStands), ExpressionAttributeValues: item{":run": text(v.Run)},
+	})
 	var over *types.ConditionalCheckFailedException
 	if errors.As(err, &over) {
 		return nil
 	}
-	return err
+	return wrap(err, "keep a verification")
+}
+
+// end publishes the result of the run and forgets its state, unless it is over: then it returns false.
+func (v *verifying) end(ctx context.Context) (bool, error) {
+	result, err := toKeep(verifyResult, v.Result)
+	if err != nil {
+		return false, err
+	}
+	_, err = v.store.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		{Delete: &types.Delete{
+			TableName: &v.store.config.ProgressTable, Key: verifyState,
+			ConditionExpression: aws.String(runStands), ExpressionAttributeValues: item{":run": text(v.Run)},
+		}},
+		{Put: &types.Put{TableName: &v.store.config.ProgressTable, Item: result}},
+	}})
+	var canceled *types.TransactionCanceledException
+	if errors.As(err, &canceled) && failed(canceled.CancellationReasons, 0) {
+		return false, nil
+	}
+	return err == nil, wrap(err, "end a verification")
 }
 
 // Verification returns what the last complete Verify came to; if there was none yet, how far the first is; the zero Verification

@@ -191,25 +191,25 @@ func (s *Store) batchGet(ctx context.Context, table string, keys []item) (map[st
 	return found, nil
 }
 
-// keep puts a value into the progress table, in the place of what is there under the key.
-func (s *Store) keep(ctx context.Context, k item, value any) error {
-	return s.keepIf(ctx, "", nil, k, value)
-}
-
-// keepIf does so on a condition, if that is not empty.
-func (s *Store) keepIf(ctx context.Context, condition string, values, k item, value any) error {
+// toKeep is the item that keeps a value under a key.
+func toKeep(k item, value any) (item, error) {
 	var b bytes.Buffer
 	zip := gzip.NewWriter(&b)
 	if err := errors.Join(json.NewEncoder(zip).Encode(value), zip.Close()); err != nil {
-		return wrap(err, "keep %s", attribute(k, "pk"))
+		return nil, wrap(err, "keep %s", attribute(k, "pk"))
 	}
 	it := maps.Clone(k)
 	it["value"] = &types.AttributeValueMemberB{Value: b.Bytes()}
-	input := &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it, ExpressionAttributeValues: values}
-	if condition != "" {
-		input.ConditionExpression = &condition
+	return it, nil
+}
+
+// keep puts a value into the progress table.
+func (s *Store) keep(ctx context.Context, k item, value any) error {
+	it, err := toKeep(k, value)
+	if err != nil {
+		return err
 	}
-	_, err := s.client.PutItem(ctx, input)
+	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.config.ProgressTable, Item: it})
 	return wrap(err, "keep %s", attribute(k, "pk"))
 }
 

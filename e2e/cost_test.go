@@ -37,6 +37,10 @@ func (c *calls) count(stack *middleware.Stack) error {
 			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
 		case *dynamodb.QueryInput:
 			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
+		case *dynamodb.ScanInput:
+			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
+		case *dynamodb.BatchGetItemInput:
+			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
 		}
 		out, metadata, err := next.HandleInitialize(ctx, in)
 		c.mu.Lock()
@@ -50,6 +54,14 @@ func (c *calls) count(stack *middleware.Stack) error {
 		case *dynamodb.QueryOutput:
 			if output.ConsumedCapacity != nil {
 				c.add(*output.ConsumedCapacity)
+			}
+		case *dynamodb.ScanOutput:
+			if output.ConsumedCapacity != nil {
+				c.add(*output.ConsumedCapacity)
+			}
+		case *dynamodb.BatchGetItemOutput:
+			for _, consumed := range output.ConsumedCapacity {
+				c.add(consumed)
 			}
 		}
 		return out, metadata, err
@@ -131,4 +143,30 @@ func unitsOfAKilobyte(t *testing.T, table string) float64 {
 		t.Fatal(err)
 	}
 	return aws.ToFloat64(out.ConsumedCapacity[0].CapacityUnits)
+}
+
+// A verification of everything reads at most 1.5 units for each user of one or two events, and some for the tallies. docs/operating.md
+// computes a month's price from that.
+func TestWhatAVerificationCosts(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	const users = 400
+	writeDays(t, stack, older, 1, users)
+	read := func() float64 {
+		c := newCalls()
+		cfg := sandbox.Config(local.DynamoDB.Endpoint())
+		cfg.APIOptions = append(cfg.APIOptions, c.count)
+		v, err := dynamo.New(cfg, stack.Tables, 10*time.Second).Verify(t.Context(), time.Now, time.Time{})
+		if err != nil || v.FindingCount != 0 || c.operations["TransactGetItems"] != 0 {
+			t.Fatalf("%+v, %v, %v", v, err, c.operations)
+		}
+		return c.units[stack.Tables.AuditTable] + c.units[stack.Tables.ProgressTable]
+	}
+	before := read()
+	writeDays(t, stack, older, 1, users)
+	units := read() - before
+	t.Logf("%.2f units a user", units/users)
+	if units > 1.5*users || units < users {
+		t.Errorf("%.2f units a user, want at most 1.5", units/users)
+	}
 }

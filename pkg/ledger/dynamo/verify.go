@@ -194,12 +194,15 @@ func (v *verifying) visitDay(ctx context.Context, day string, it item) error {
 	return nil
 }
 
+// What looks wrong is read again, and the tallies that are compared have been over for an hour.
+func (v *verifying) readsAll() bool { return false }
+
 func (v *verifying) visitStreams(ctx context.Context, streams []folded) error {
 	keys := make([]item, len(streams))
 	for i, f := range streams {
 		keys[i] = recordKey(f.sub)
 	}
-	records, err := v.store.batchGet(ctx, v.store.config.ProgressTable, keys)
+	records, err := v.store.batchGet(ctx, v.store.config.ProgressTable, keys, v.readsAll())
 	if err != nil {
 		return err
 	}
@@ -252,7 +255,7 @@ func (s *Store) streamless(ctx context.Context, items []item) (orphans map[strin
 			subs, keys = append(subs, sub), append(keys, eventKey(sub, 1))
 		}
 	}
-	firsts, err := s.batchGet(ctx, s.config.AuditTable, keys)
+	firsts, err := s.batchGet(ctx, s.config.AuditTable, keys, false) // whoever seems to have none is looked at again
 	if err != nil {
 		return nil, 0, err
 	}

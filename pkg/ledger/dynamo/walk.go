@@ -48,6 +48,8 @@ func newWalk(now time.Time) walk {
 // visitor is told, by several goroutines at once, what a walk meets. What it was told and returned no error for it is not told
 // again, also if the walk goes on later.
 type visitor interface {
+	// readsAll: what is visited is read consistently, at twice the price.
+	readsAll() bool
 	visitStreams(ctx context.Context, streams []folded) error
 	visitItems(ctx context.Context, items []item) error // of the progress table: records, and whatever else there is
 }
@@ -63,11 +65,11 @@ func (s *Store) walk(ctx context.Context, w *walk, until time.Time, v visitor) (
 	group, groupCtx := errgroup.WithContext(walking)
 	for i := range segments {
 		group.Go(func() error {
-			streams := streams(s.scan(groupCtx, s.config.AuditTable, i, w.Streams[i]))
+			streams := streams(s.scan(groupCtx, s.config.AuditTable, i, w.Streams[i], v.readsAll()))
 			return inBatches(groupCtx, &w.Streams[i], streams, v.visitStreams, behind)
 		})
 		group.Go(func() error {
-			items := s.scan(groupCtx, s.config.ProgressTable, i, w.Items[i])
+			items := s.scan(groupCtx, s.config.ProgressTable, i, w.Items[i], v.readsAll())
 			return inBatches(groupCtx, &w.Items[i], items, v.visitItems, cursorAt)
 		})
 	}
@@ -128,10 +130,10 @@ func patient(o *dynamodb.Options) {
 }
 
 // scan reads a segment of a table behind the cursor. Items of one partition key come together, in the order of their sort keys.
-func (s *Store) scan(ctx context.Context, table string, segment int, after cursor) iter.Seq2[item, error] {
+func (s *Store) scan(ctx context.Context, table string, segment int, after cursor, consistent bool) iter.Seq2[item, error] {
 	input := &dynamodb.ScanInput{
 		TableName: &table, Segment: aws.Int32(int32(segment)), TotalSegments: aws.Int32(segments), Limit: aws.Int32(pageSize),
-		ConsistentRead: aws.Bool(true),
+		ConsistentRead: &consistent,
 	}
 	if after.PK != "" {
 		input.ExclusiveStartKey = key(after.PK, after.SK)
@@ -170,10 +172,10 @@ func (s *Store) query(ctx context.Context, input *dynamodb.QueryInput) iter.Seq2
 	}
 }
 
-// batchGet reads at most batchSize items, consistently, and returns those that are there by their partition keys.
-func (s *Store) batchGet(ctx context.Context, table string, keys []item) (map[string]item, error) {
+// batchGet reads at most batchSize items and returns those that are there by their partition keys.
+func (s *Store) batchGet(ctx context.Context, table string, keys []item, consistent bool) (map[string]item, error) {
 	found := make(map[string]item, len(keys))
-	request := map[string]types.KeysAndAttributes{table: {Keys: keys, ConsistentRead: aws.Bool(true)}}
+	request := map[string]types.KeysAndAttributes{table: {Keys: keys, ConsistentRead: &consistent}}
 	for wait := firstWait; len(keys) > 0 && len(request) > 0; wait = min(2*wait, longestWait) {
 		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request}, patient)
 		if err == nil && len(out.UnprocessedKeys) > 0 {

@@ -79,11 +79,11 @@ type waitingUser struct {
 }
 
 // listWaiting lists who is blocked by one thing, or migrated and not confirmed.
-func listWaiting(ctx context.Context, store *dynamo.Store, standing migration.Record, next string) (waiting, error) {
-	if standing.Status == migration.Blocked && standing.Reason == "" {
+func listWaiting(ctx context.Context, store *dynamo.Store, where migration.Record, next string) (waiting, error) {
+	if where.Status == migration.StatusBlocked && where.Reason == "" {
 		return waiting{}, errors.New(`"blocked" lists by reason, as "progress" of the report names them: ` + usage)
 	}
-	records, next, err := store.Standing(ctx, standing.Standing(), next, pageSize)
+	records, next, err := store.Standing(ctx, where.Standing(), next, pageSize)
 	answer := waiting{Users: []waitingUser{}, Next: next}
 	for _, r := range records {
 		answer.Users = append(answer.Users, waitingUser{r.Sub, r.Since, r.Reason, r.Challenge, r.LastAt, r.Reoffered})

@@ -64,10 +64,10 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		case "trail":
 			return listTrail(ctx, store, req, time.Now())
 		case "blocked":
-			standing := migration.Record{Status: migration.Blocked, Reason: req.Reason, Challenge: req.Challenge}
-			return listWaiting(ctx, store, standing, req.Next)
+			where := migration.Record{Status: migration.StatusBlocked, Reason: req.Reason, Challenge: req.Challenge}
+			return listWaiting(ctx, store, where, req.Next)
 		case "unconfirmed":
-			return listWaiting(ctx, store, migration.Record{Status: migration.Arrived}, req.Next)
+			return listWaiting(ctx, store, migration.Record{Status: migration.StatusMigrated}, req.Next)
 		case "preflight":
 			return checkSetUp(ctx, aws, cfg.OldPool, cfg.Preflight)
 		default:

@@ -33,14 +33,14 @@ func Tell(sub string, stream []migration.Event) History {
 func summary(r migration.Record, stream []migration.Event) string {
 	var s strings.Builder
 	switch r.Status {
-	case migration.Confirmed:
+	case migration.StatusConfirmed:
 		fmt.Fprintf(&s, "Confirmed: seen to sign in at the new pool since %s. Nothing is left to do.", date(r.Since))
-	case migration.Arrived:
+	case migration.StatusMigrated:
 		fmt.Fprintf(&s, "Migrated on %s: the new pool was given this user, with the same password. "+
 			"Tell the user to sign in as usual; whoever asked for a new password has to finish that first.", date(r.Since))
-	case migration.Blocked:
+	case migration.StatusBlocked:
 		fmt.Fprintf(&s, "Blocked since %s: %s", date(r.Since), Advice(r.Reason, r.Challenge))
-	case migration.Attempted:
+	case migration.StatusAttempted:
 		last := stream[len(stream)-1]
 		fmt.Fprintf(&s, "Not migrated yet; last tried on %s: %s", date(last.At), Advice(last.Reason, last.Challenge))
 	}

@@ -47,10 +47,10 @@ type Tally struct {
 
 // Totals is what a day came to.
 type Totals struct {
-	Migrated int `json:"migrated"` // attempts, by outcome
-	Rejected int `json:"rejected"`
-	Failed   int `json:"failed"`
-	Arrived  int `json:"arrived"` // users handed over for the first time
+	Migrated       int `json:"migrated"` // attempts, by outcome
+	Rejected       int `json:"rejected"`
+	Failed         int `json:"failed"`
+	FirstHandovers int `json:"arrived"` // users handed over for the first time
 }
 
 // DayTally makes the tally of a day.
@@ -58,8 +58,8 @@ func DayTally(day string, counters migration.Counters, recordedAt time.Time) Tal
 	var t Totals
 	for key, n := range counters {
 		switch c := migration.ParseCounter(key); {
-		case c.Entered && c.Status == migration.Arrived:
-			t.Arrived += n
+		case c.Entered && c.Status == migration.StatusMigrated:
+			t.FirstHandovers += n
 		case c.Outcome == migration.Migrated:
 			t.Migrated += n
 		case c.Outcome == migration.Rejected:
@@ -76,11 +76,11 @@ func Day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 // ConflictError says that the record changed since it was read.
 type ConflictError struct {
-	Standing migration.Record // the record that stands; zero if there is none
+	Current migration.Record // the current record; zero if there is none
 }
 
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("the record stands at version %d: decide again from it", e.Standing.Version)
+	return fmt.Sprintf("the record is at version %d: decide again from it", e.Current.Version)
 }
 
 // ErrBehind says that the stream holds an event which the user's record does not know. Nothing was written. The progress
@@ -102,7 +102,7 @@ func New(store Store, policy migration.Policy, now func() time.Time) *Ledger {
 // Appended is what became of an event.
 type Appended struct {
 	Event  migration.Event  // as decided last; with its place in the chain if it was written
-	Record migration.Record // the record that stands; zero after an error
+	Record migration.Record // the current record; zero after an error
 	// Repeat: the record already held the same, so nothing was written.
 	Repeat bool
 	// Reoffered: the user had been handed over before, and the new pool asked again.
@@ -110,7 +110,7 @@ type Appended struct {
 }
 
 // Append appends the event that decide makes of the user's record. The first try is made without reading, as for a user who
-// was never seen; if that proves wrong, decide is called again with the record that stands, as often as others write at the
+// was never seen; if that proves wrong, decide is called again with the current record, as often as others write at the
 // same time. The event keeps its ID and At through all calls of decide; Seq, RecordedAt, Prev and Hash are set here.
 //
 // A repeat, by Policy.Repeats, is not written, and no error. After an error the event may have been written all the same:
@@ -118,18 +118,18 @@ type Appended struct {
 func (l *Ledger) Append(
 	ctx context.Context, sub string, decide func(migration.Record) migration.Event,
 ) (Appended, error) {
-	standing := migration.Record{}
+	current := migration.Record{}
 	for {
-		e := decide(standing)
-		if standing.ID == e.ID && standing.Version > 0 {
-			return Appended{Event: e, Record: standing}, nil // an earlier try was written, though its answer was lost
+		e := decide(current)
+		if current.ID == e.ID && current.Version > 0 {
+			return Appended{Event: e, Record: current}, nil // an earlier try was written, though its answer was lost
 		}
-		appended, err := l.commit(ctx, sub, standing, e)
+		appended, err := l.commit(ctx, sub, current, e)
 		var conflict *ConflictError
 		if !errors.As(err, &conflict) {
 			return appended, err
 		}
-		standing = conflict.Standing
+		current = conflict.Current
 	}
 }
 
@@ -138,7 +138,7 @@ func (l *Ledger) Append(
 func (l *Ledger) Replay(ctx context.Context, e migration.Event) (Appended, error) {
 	for {
 		// The record before the stream: if the event is written in between, the commit meets a conflict.
-		standing, err := l.store.Record(ctx, e.Sub)
+		current, err := l.store.Record(ctx, e.Sub)
 		if err != nil {
 			return Appended{}, err
 		}
@@ -147,9 +147,9 @@ func (l *Ledger) Replay(ctx context.Context, e migration.Event) (Appended, error
 			return Appended{}, err
 		}
 		if i := slices.IndexFunc(stream, func(s migration.Event) bool { return s.ID == e.ID }); i >= 0 {
-			return Appended{Event: stream[i], Record: standing, Repeat: true}, nil
+			return Appended{Event: stream[i], Record: current, Repeat: true}, nil
 		}
-		appended, err := l.commit(ctx, e.Sub, standing, e)
+		appended, err := l.commit(ctx, e.Sub, current, e)
 		var conflict *ConflictError
 		if !errors.As(err, &conflict) {
 			return appended, err
@@ -158,15 +158,15 @@ func (l *Ledger) Replay(ctx context.Context, e migration.Event) (Appended, error
 }
 
 func (l *Ledger) commit(
-	ctx context.Context, sub string, standing migration.Record, e migration.Event,
+	ctx context.Context, sub string, current migration.Record, e migration.Event,
 ) (Appended, error) {
-	if l.policy.Repeats(standing, e) {
-		return Appended{Event: e, Record: standing, Repeat: true}, nil
+	if l.policy.Repeats(current, e) {
+		return Appended{Event: e, Record: current, Repeat: true}, nil
 	}
 	decided := e
-	e.Schema, e.Sub, e.Seq = migration.Schema, sub, standing.Version+1
+	e.Schema, e.Sub, e.Seq = migration.Schema, sub, current.Version+1
 	e.RecordedAt = migration.Millis(l.now())
-	e.Prev = standing.Hash
+	e.Prev = current.Hash
 	if e.Factors == nil {
 		e.Factors = []string{}
 	}
@@ -175,12 +175,12 @@ func (l *Ledger) commit(
 		return Appended{}, err
 	}
 	e.Hash = hash
-	record := standing.Apply(e)
-	entry := Entry{Event: e, Record: record, Counters: migration.Count(standing, e, record)}
+	record := current.Apply(e)
+	entry := Entry{Event: e, Record: record, Counters: migration.Count(current, e, record)}
 	if err := l.store.Commit(ctx, entry); err != nil {
 		return Appended{Event: decided}, err
 	}
-	return Appended{Event: e, Record: record, Reoffered: record.Reoffered > standing.Reoffered}, nil
+	return Appended{Event: e, Record: record, Reoffered: record.Reoffered > current.Reoffered}, nil
 }
 
 // Fault says in a log what an error of the ledger was. The errors of the layers below may quote more than a log should hold.

@@ -133,14 +133,14 @@ type Decision struct {
 	OfferReset bool
 }
 
-// Decide decides an attempt. The name is what the user typed, r the record that stands (zero if there is none, or none was
+// Decide decides an attempt. The name is what the user typed, r the current record (zero if there is none, or none was
 // read). Decide is total: whatever it is given comes to a defined outcome, and nothing unknown is ever let through.
 func (p Policy) Decide(t Trigger, name string, a Answer, r Record) Decision {
 	if a.Account == nil {
 		return refuse(a.AccountReason)
 	}
 	d := p.decide(t, name, a)
-	if r.Status == Confirmed && p.Remigrate != RemigrateAllowed {
+	if r.Status == StatusConfirmed && p.Remigrate != RemigrateAllowed {
 		if d.Outcome == Migrated {
 			return refuse(RemovedAfterConfirmation)
 		}

@@ -90,7 +90,7 @@ func TestDecide(t *testing.T) {
 		{"no offer where policy refuses", SignIn, refuseMFA, mfa, challenge("SMS_MFA"), Record{}, challenged("SMS_MFA", false)},
 		{"no offer where policy refuses, though only the challenge tells of the factor", SignIn, refuseMFA, nil, challenge("SMS_MFA"), Record{}, challenged("SMS_MFA", false)},
 		{"an offer for a temporary password", SignIn, refuseMFA, status("FORCE_CHANGE_PASSWORD"), challenge("NEW_PASSWORD_REQUIRED"), Record{}, challenged("NEW_PASSWORD_REQUIRED", true)},
-		{"no offer after confirmation", SignIn, policy, nil, challenge("SMS_MFA"), Record{Status: Confirmed}, challenged("SMS_MFA", false)},
+		{"no offer after confirmation", SignIn, policy, nil, challenge("SMS_MFA"), Record{Status: StatusConfirmed}, challenged("SMS_MFA", false)},
 		{"no offer without an address", SignIn, policy, unverified, challenge("SMS_MFA"), Record{}, challenged("SMS_MFA", false)},
 
 		{"disabled", SignIn, policy, func(a *Account) { a.Enabled = false }, accepted, Record{}, rejected(Disabled)},
@@ -115,10 +115,10 @@ func TestDecide(t *testing.T) {
 		{"forgot password without a factor, allowed", ForgotPassword, refuseMFA, nil, Authentication{}, Record{}, migrated},
 		{"forgot password refused", ForgotPassword, with(func(p *Policy) { p.ForgotPassword = ResetRefused }), nil, Authentication{}, Record{}, rejected(ForgotPasswordRefused)},
 
-		{"removed after confirmation", SignIn, policy, nil, accepted, Record{Status: Confirmed}, rejected(RemovedAfterConfirmation)},
-		{"wrong password after confirmation", SignIn, policy, nil, refused(WrongPassword), Record{Status: Confirmed}, rejected(WrongPassword)},
-		{"removed, but may come again", SignIn, with(func(p *Policy) { p.Remigrate = RemigrateAllowed }), nil, accepted, Record{Status: Confirmed}, migrated},
-		{"migrated comes again", SignIn, policy, nil, accepted, Record{Status: Arrived}, migrated},
+		{"removed after confirmation", SignIn, policy, nil, accepted, Record{Status: StatusConfirmed}, rejected(RemovedAfterConfirmation)},
+		{"wrong password after confirmation", SignIn, policy, nil, refused(WrongPassword), Record{Status: StatusConfirmed}, rejected(WrongPassword)},
+		{"removed, but may come again", SignIn, with(func(p *Policy) { p.Remigrate = RemigrateAllowed }), nil, accepted, Record{Status: StatusConfirmed}, migrated},
+		{"migrated comes again", SignIn, policy, nil, accepted, Record{Status: StatusMigrated}, migrated},
 
 		{"too long an attribute", SignIn, policy, func(a *Account) { a.Attributes["custom:bio"] = strings.Repeat("ä", 2049) }, accepted, Record{}, rejected(AttributeRejected)},
 		{"an unknown trigger", "UserMigration_Telepathy", policy, nil, accepted, Record{}, failed(Internal)},

@@ -87,16 +87,16 @@ func (r Reason) Outcome() Outcome { return outcomes[r] }
 type Status string
 
 // Attempted: only wrong passwords or failures so far. Blocked: refused for a reason that another try will not mend.
-// Migrated: handed to Cognito. Confirmed: seen to sign in at the new pool.
+// Migrated: handed to Cognito. Confirmed: the new pool has the user.
 const (
-	Attempted Status = "attempted"
-	Blocked   Status = "blocked"
-	Arrived   Status = "migrated"
-	Confirmed Status = "confirmed"
+	StatusAttempted Status = "attempted"
+	StatusBlocked   Status = "blocked"
+	StatusMigrated  Status = "migrated"
+	StatusConfirmed Status = "confirmed"
 )
 
 // Statuses are all statuses, rising.
-var Statuses = []Status{Attempted, Blocked, Arrived, Confirmed}
+var Statuses = []Status{StatusAttempted, StatusBlocked, StatusMigrated, StatusConfirmed}
 
 func (s Status) below(t Status) bool {
 	return slices.Index(Statuses, s) < slices.Index(Statuses, t) // no status yet is -1, below all
@@ -163,13 +163,13 @@ func (t Trigger) short() string { return string(t)[min(len("UserMigration_"), le
 func (e Event) status() Status {
 	switch {
 	case e.Kind == Confirmation:
-		return Confirmed
+		return StatusConfirmed
 	case e.Outcome == Migrated:
-		return Arrived
+		return StatusMigrated
 	case e.Outcome == Rejected && e.Reason != WrongPassword && e.Reason != TooManyAttempts:
-		return Blocked
+		return StatusBlocked
 	default:
-		return Attempted
+		return StatusAttempted
 	}
 }
 

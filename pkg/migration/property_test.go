@@ -69,7 +69,7 @@ func TestEveryCombinationHasADefinedOutcome(t *testing.T) {
 			if trigger == SignIn && (!a.Authentication.Accepted || a.Authentication.Challenge != "" || a.Authentication.Reason != "") {
 				t.Fatal("migrated without the old pool's yes to the password")
 			}
-			if record.Status == Confirmed && p.Remigrate == RemigrateRefused {
+			if record.Status == StatusConfirmed && p.Remigrate == RemigrateRefused {
 				t.Fatal("migrated although confirmed before")
 			}
 			for _, own := range []string{"sub", "identities"} {
@@ -121,7 +121,7 @@ func TestStatusNeverFalls(t *testing.T) {
 			if slices.Index(Statuses, next.Status) < slices.Index(Statuses, r.Status) {
 				t.Fatalf("event %d: %s fell to %s", i, r.Status, next.Status)
 			}
-			if (next.Reason != "") != (next.Status == Blocked) {
+			if (next.Reason != "") != (next.Status == StatusBlocked) {
 				t.Fatalf("event %d: reason %q while %s", i, next.Reason, next.Status)
 			}
 			if next.Version != i+1 || next.FirstAt.After(next.LastAt) || next.Since.Before(next.FirstAt) || next.Since.After(next.LastAt) {
@@ -283,7 +283,7 @@ func TestReoffered(t *testing.T) {
 	migrated := Event{Sub: sub, Kind: Attempt, Trigger: SignIn, Outcome: Migrated, At: start}
 	later := migrated
 	later.At = start.Add(time.Hour)
-	if r := Fold(admit(policy, []Event{migrated, later})); r.Reoffered != 1 || r.Status != Arrived {
+	if r := Fold(admit(policy, []Event{migrated, later})); r.Reoffered != 1 || r.Status != StatusMigrated {
 		t.Errorf("%+v", r)
 	}
 }

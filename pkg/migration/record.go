@@ -49,7 +49,7 @@ func (r Record) Apply(e Event) Record {
 	if e.At.After(r.LastAt) {
 		next.LastAt = e.At
 	}
-	if e.Outcome == Migrated && !r.Status.below(Arrived) {
+	if e.Outcome == Migrated && !r.Status.below(StatusMigrated) {
 		next.Reoffered++
 	}
 
@@ -58,7 +58,7 @@ func (r Record) Apply(e Event) Record {
 		return next // an older event of the same weight comes late: what is known is newer
 	}
 	next.Status, next.Reason, next.Challenge = status, "", ""
-	if status == Blocked {
+	if status == StatusBlocked {
 		next.Reason, next.Challenge = e.Reason, e.Challenge
 	}
 	if next.Standing() != r.Standing() {
@@ -89,7 +89,7 @@ func (p Policy) Repeats(r Record, e Event) bool {
 	if !ok || e.Kind == Confirmation {
 		return ok
 	}
-	if e.status() == Blocked && r.blockedOtherwise(e, last) {
+	if e.status() == StatusBlocked && r.blockedOtherwise(e, last) {
 		return false
 	}
 	window := p.RepeatWindow
@@ -105,7 +105,7 @@ func (r Record) blockedOtherwise(e Event, last time.Time) bool {
 	for key, at := range r.Seen {
 		c := ParseCounter(key)
 		other := Event{Kind: Attempt, Outcome: c.Outcome, Reason: c.Reason}
-		if key != e.Key() && c.Trigger == e.Trigger && other.status() == Blocked && at.After(last) && e.At.After(at) {
+		if key != e.Key() && c.Trigger == e.Trigger && other.status() == StatusBlocked && at.After(last) && e.At.After(at) {
 			return true
 		}
 	}

@@ -99,16 +99,16 @@ func clients(ctx context.Context, pools Cognito, pool string) ([]types.UserPoolC
 	return all, nil
 }
 
-func policy(ctx context.Context, functions Lambda, function string) (*Policy, error) {
+func policy(ctx context.Context, functions Lambda, function string) (*ResourcePolicy, error) {
 	out, err := functions.GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &function})
 	var none *lambdatypes.ResourceNotFoundException
 	switch {
 	case errors.As(err, &none):
-		return &Policy{}, nil
+		return &ResourcePolicy{}, nil
 	case err != nil:
 		return nil, err
 	}
-	var p Policy
+	var p ResourcePolicy
 	if err := json.Unmarshal([]byte(aws.ToString(out.Policy)), &p); err != nil {
 		return nil, err
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
-// Policy is a function's resource-based policy, as far as it matters here.
+// ResourcePolicy is a function's resource-based policy, as far as it matters here.
 // https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
-type Policy struct {
+type ResourcePolicy struct {
 	Statement oneOrMany[Statement]
 }
 

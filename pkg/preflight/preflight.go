@@ -28,8 +28,8 @@ const (
 
 var severities = []Severity{Error, Warning, Info}
 
-// Finding is one thing that whoever runs the migration should know.
-type Finding struct {
+// Issue is one thing that an operator should know.
+type Issue struct {
 	ID       string   `json:"id"` // never changes, so that others can rely on it
 	Severity Severity `json:"severity"`
 	What     string   `json:"what"` // what was found, and where
@@ -38,19 +38,19 @@ type Finding struct {
 	Docs     string   `json:"docs"` // AWS's own page about it
 }
 
-// Verdict sums findings up.
-type Verdict string
+// Conclusion sums issues up.
+type Conclusion string
 
 // OK: no error was found, and everything was looked at. Warnings are for whoever runs the migration to weigh.
 const (
-	OK       Verdict = "OK"
-	Problems Verdict = "PROBLEMS"
+	OK       Conclusion = "OK"
+	Problems Conclusion = "PROBLEMS"
 )
 
 // Report is what a preflight found.
 type Report struct {
-	Verdict  Verdict   `json:"verdict"`
-	Findings []Finding `json:"findings"` // errors first
+	Verdict  Conclusion `json:"verdict"`
+	Findings []Issue    `json:"findings"` // errors first
 }
 
 // Snapshot is how everything that a migration touches was set up at one moment. A part that could not be looked at is nil.
@@ -60,7 +60,7 @@ type Snapshot struct {
 	NewPool    *types.UserPoolType
 	NewMFA     *cognito.GetUserPoolMfaConfigOutput
 	NewClients []types.UserPoolClientType // every app client of the new pool, or nil if any could not be looked at
-	Policy     *Policy                    // who may invoke the trigger function; empty if it has no policy
+	Policy     *ResourcePolicy            // who may invoke the trigger function; empty if it has no policy
 
 	Function string         // the trigger function: its name or its ARN, without version or alias
 	Errors   map[Part]error // why a part is nil
@@ -103,7 +103,7 @@ func Check(s Snapshot) Report {
 			seen |= p.part
 		}
 	}
-	report := Report{Verdict: OK, Findings: []Finding{}}
+	report := Report{Verdict: OK, Findings: []Issue{}}
 	for _, r := range rules {
 		if r.needs&^seen != 0 {
 			continue
@@ -115,11 +115,11 @@ func Check(s Snapshot) Report {
 		if r.severity == Error || r.id == notChecked {
 			report.Verdict = Problems
 		}
-		report.Findings = append(report.Findings, Finding{
+		report.Findings = append(report.Findings, Issue{
 			ID: r.id, Severity: r.severity, What: r.what + ": " + strings.Join(details, ", "), Why: r.why, Mend: r.mend, Docs: r.docs,
 		})
 	}
-	slices.SortStableFunc(report.Findings, func(a, b Finding) int {
+	slices.SortStableFunc(report.Findings, func(a, b Issue) int {
 		return cmp.Compare(slices.Index(severities, a.Severity), slices.Index(severities, b.Severity))
 	})
 	return report

@@ -80,9 +80,9 @@ func statement(pool string) string {
 		`"Resource":"` + functionArn + `","Condition":{"StringEquals":{"AWS:SourceAccount":"123456789012"},"ArnLike":{"AWS:SourceArn":"` + pool + `"}}}`
 }
 
-func parse(t *testing.T, statements ...string) *Policy {
+func parse(t *testing.T, statements ...string) *ResourcePolicy {
 	t.Helper()
-	var p Policy
+	var p ResourcePolicy
 	if err := json.Unmarshal([]byte(`{"Version":"2012-10-17","Statement":[`+strings.Join(statements, ",")+`]}`), &p); err != nil {
 		t.Fatal(err)
 	}
@@ -397,12 +397,12 @@ func TestVerdict(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*Snapshot)
-		want   Verdict
+		want   Conclusion
 	}{
 		{"faultless", func(*Snapshot) {}, OK},
 		{"not attached yet", func(s *Snapshot) { s.NewPool.LambdaConfig = nil }, OK},
 		{"worth knowing", func(s *Snapshot) { s.OldPool.DeletionProtection = "" }, OK},
-		{"an error", func(s *Snapshot) { s.Policy = &Policy{} }, Problems},
+		{"an error", func(s *Snapshot) { s.Policy = &ResourcePolicy{} }, Problems},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -30,12 +30,12 @@ type Progress struct {
 	Challenges map[string]int      `json:"challenges"` // attempts that a challenge stopped, by its name
 	Days       []Day               `json:"days"`       // days with events, in order
 
-	Spool        *Spool        `json:"spool"`        // null if the queues could not be asked
-	Verification *Verification `json:"verification"` // the last that is complete, or the first that is under way; null before it
+	Spool        *Spool            `json:"spool"`        // null if the queues could not be asked
+	Verification *LastVerification `json:"verification"` // the last that is complete, or the first that is under way; null before it
 }
 
-// Verification is what verifying the whole ledger came to.
-type Verification struct {
+// LastVerification is what verifying the whole ledger came to.
+type LastVerification struct {
 	StartedAt  time.Time `json:"started_at"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 	Complete   bool      `json:"complete"` // all of the ledger was verified; if not, so far only what follows
@@ -67,18 +67,18 @@ type Users struct {
 // Seen is how many users there are in any status.
 func (u Users) Seen() int { return u.Attempted + u.Blocked + u.Migrated + u.Confirmed }
 
-// Arrived is how many of them have been handed over.
-func (u Users) Arrived() int { return u.Migrated + u.Confirmed }
+// HandedOver is how many of them have been handed over.
+func (u Users) HandedOver() int { return u.Migrated + u.Confirmed }
 
 func (u *Users) add(s migration.Status, n int) {
 	switch s {
-	case migration.Attempted:
+	case migration.StatusAttempted:
 		u.Attempted += n
-	case migration.Blocked:
+	case migration.StatusBlocked:
 		u.Blocked += n
-	case migration.Arrived:
+	case migration.StatusMigrated:
 		u.Migrated += n
-	case migration.Confirmed:
+	case migration.StatusConfirmed:
 		u.Confirmed += n
 	}
 }
@@ -145,13 +145,13 @@ func Collect(ctx context.Context, source Source, now time.Time) (Progress, error
 	group.Go(func() error {
 		v, err := source.Verification(ctx)
 		if !v.StartedAt.IsZero() {
-			p.Verification = &Verification{v.StartedAt, v.FinishedAt, v.Complete, v.Streams, v.Events, v.FindingCount}
+			p.Verification = &LastVerification{v.StartedAt, v.FinishedAt, v.Complete, v.Streams, v.Events, v.FindingCount}
 		}
 		return err
 	})
-	oldest(&p.Unconfirmed, migration.Record{Status: migration.Arrived})
+	oldest(&p.Unconfirmed, migration.Record{Status: migration.StatusMigrated})
 	for i, b := range p.Blocked {
-		oldest(&p.Blocked[i].Waiting, migration.Record{Status: migration.Blocked, Reason: b.Reason, Challenge: b.Challenge})
+		oldest(&p.Blocked[i].Waiting, migration.Record{Status: migration.StatusBlocked, Reason: b.Reason, Challenge: b.Challenge})
 	}
 	return p, group.Wait()
 }
@@ -189,7 +189,7 @@ func From(tallies []ledger.Tally, asOf time.Time) Progress {
 				p.Reoffered += n
 			case c.Entered || c.Left:
 				p.Users.add(c.Status, n)
-				if c.Status == migration.Blocked {
+				if c.Status == migration.StatusBlocked {
 					blocked[block{c.Reason, c.Challenge}] += n
 				}
 			default:

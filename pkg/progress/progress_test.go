@@ -55,12 +55,12 @@ func TestFiguresAreTheCount(t *testing.T) {
 			}
 			reoffered += record.Reoffered
 			switch record.Status {
-			case migration.Attempted:
+			case migration.StatusAttempted:
 				users.Attempted++
-			case migration.Blocked:
+			case migration.StatusBlocked:
 				users.Blocked++
 				blocked[string(record.Reason)]++
-			case migration.Arrived:
+			case migration.StatusMigrated:
 				users.Migrated++
 			}
 		}
@@ -82,13 +82,13 @@ func TestFiguresAreTheCount(t *testing.T) {
 		for _, a := range p.Triggers {
 			fromTriggers.Migrated, fromTriggers.Rejected, fromTriggers.Failed = fromTriggers.Migrated+a.Migrated, fromTriggers.Rejected+a.Rejected, fromTriggers.Failed+a.Failed
 		}
-		arrived := 0
+		handedOver := 0
 		for _, d := range p.Days {
 			fromDays.Migrated, fromDays.Rejected, fromDays.Failed = fromDays.Migrated+d.Migrated, fromDays.Rejected+d.Rejected, fromDays.Failed+d.Failed
-			arrived += d.Arrived
+			handedOver += d.FirstHandovers
 		}
-		if fromTriggers != attempts || fromDays != attempts || arrived != users.Migrated {
-			t.Fatalf("by trigger %+v, by day %+v, %d arrived; want %+v and %d", fromTriggers, fromDays, arrived, attempts, users.Migrated)
+		if fromTriggers != attempts || fromDays != attempts || handedOver != users.Migrated {
+			t.Fatalf("by trigger %+v, by day %+v, %d handed over; want %+v and %d", fromTriggers, fromDays, handedOver, attempts, users.Migrated)
 		}
 		for reason, n := range byReason {
 			if p.Reasons[reason] != n {

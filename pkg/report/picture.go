@@ -61,9 +61,9 @@ func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
 		var t ledger.Totals
 		for i := range step {
 			d := totals[day.AddDate(0, 0, i).Format(time.DateOnly)]
-			t.Migrated, t.Rejected, t.Failed, t.Arrived = t.Migrated+d.Migrated, t.Rejected+d.Rejected, t.Failed+d.Failed, t.Arrived+d.Arrived
+			t.Migrated, t.Rejected, t.Failed, t.FirstHandovers = t.Migrated+d.Migrated, t.Rejected+d.Rejected, t.Failed+d.Failed, t.FirstHandovers+d.FirstHandovers
 		}
-		sum += t.Arrived
+		sum += t.FirstHandovers
 		moved = append(moved, plotter.XY{X: float64(len(moved)), Y: float64(sum)})
 		migrated = append(migrated, float64(t.Migrated))
 		rejected = append(rejected, float64(t.Rejected))

@@ -26,7 +26,7 @@ type Result struct {
 	Took time.Duration
 
 	Attempts, Successes int // of users; successes are sign-ins that they received tokens for
-	Arrived             int // users whom the new pool has
+	InNewPool           int // users whom the new pool has
 
 	Faults               map[fault.Kind]int // requests by what befell them
 	LostAnswers          int                // of DynamoDB, to transactions that it had carried out
@@ -150,11 +150,11 @@ func (s *storm) judge(ctx context.Context, r *Result) error {
 			record = next
 		}
 		switch record.Status {
-		case migration.Attempted:
+		case migration.StatusAttempted:
 			users.Attempted++
-		case migration.Blocked:
+		case migration.StatusBlocked:
 			users.Blocked++
-		case migration.Arrived:
+		case migration.StatusMigrated:
 			users.Migrated++
 		}
 	}
@@ -181,18 +181,18 @@ func (s *storm) judge(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
-	arrived := map[string]bool{}
+	inNewPool := map[string]bool{}
 	for _, u := range there {
-		arrived[u.Username] = true
+		inNewPool[u.Username] = true
 	}
 	for _, u := range s.users {
-		if arrived[u.Username] {
-			r.Arrived++
+		if inNewPool[u.Username] {
+			r.InNewPool++
 		}
-		if arrived[u.Username] && !migrated[u.Sub] {
+		if inNewPool[u.Username] && !migrated[u.Sub] {
 			wrong("the new pool has %s, and no event says so", u.Username)
 		}
-		if s.signedIn[u.Sub] && !arrived[u.Username] {
+		if s.signedIn[u.Sub] && !inNewPool[u.Username] {
 			wrong("%s signed in, and the new pool does not have that user", u.Username)
 		}
 	}

@@ -174,11 +174,11 @@ func failed(reasons []types.CancellationReason, i int) bool {
 func refusal(reasons []types.CancellationReason) error {
 	switch {
 	case failed(reasons, recordItem):
-		standing, err := unmarshalRecord(reasons[recordItem].Item)
+		current, err := unmarshalRecord(reasons[recordItem].Item)
 		if err != nil {
 			return err
 		}
-		return &ledger.ConflictError{Standing: standing}
+		return &ledger.ConflictError{Current: current}
 	case failed(reasons, eventItem):
 		return ledger.ErrBehind
 	default:

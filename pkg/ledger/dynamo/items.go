@@ -82,7 +82,7 @@ func marshalRecord(r migration.Record) (item, error) {
 		return nil, err
 	}
 	it["pk"], it["sk"] = text(userKey(r.Sub)), text("record")
-	if r.Status == migration.Blocked || r.Status == migration.Arrived {
+	if r.Status == migration.StatusBlocked || r.Status == migration.StatusMigrated {
 		// For the sparse index attention: who needs it, oldest first.
 		it["attention"] = text(attentionKey(r.Standing(), shard(r.Sub, attentionShards)))
 		it["attention_sort"] = text(r.Since.Format("2006-01-02T15:04:05.000Z") + "#" + r.Sub)

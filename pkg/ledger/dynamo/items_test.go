@@ -30,7 +30,7 @@ func TestStoredFormIsPinned(t *testing.T) {
 		t.Fatal(err)
 	}
 	month := ledger.DayTally("2026-07", migration.Counters{"Authentication.migrated": 2}, at)
-	month.Days = map[string]ledger.Totals{"2026-07-14": {Migrated: 2, Arrived: 1}}
+	month.Days = map[string]ledger.Totals{"2026-07-14": {Migrated: 2, FirstHandovers: 1}}
 	monthItem, err := marshalTally(closedMonths, month)
 	if err != nil {
 		t.Fatal(err)

@@ -157,13 +157,13 @@ func (s *Store) closeFrom(ctx context.Context, after, first string, now time.Tim
 }
 
 func (s *Store) closeOnce(ctx context.Context, after, first string, now time.Time) (written []string, all map[closedPeriod]bool, err error) {
-	standing := map[closedPeriod]item{}
+	stored := map[closedPeriod]item{}
 	for _, pk := range []string{closedMonths, closedDays} {
 		for it, err := range s.partition(ctx, pk, after[:len("2006-01")], highest) {
 			if err != nil {
 				return nil, nil, err
 			}
-			standing[closedPeriod{pk, attribute(it, "sk")}] = it
+			stored[closedPeriod{pk, attribute(it, "sk")}] = it
 		}
 	}
 	days, err := s.shardedDays(ctx, after)
@@ -186,7 +186,7 @@ func (s *Store) closeOnce(ctx context.Context, after, first string, now time.Tim
 	put := func(pk string, t ledger.Tally) error {
 		all[closedPeriod{pk, t.Period}] = true
 		it, err := marshalTally(pk, t)
-		if old := standing[closedPeriod{pk, t.Period}]; err != nil || old != nil && len(differing(it, old)) == 0 {
+		if old := stored[closedPeriod{pk, t.Period}]; err != nil || old != nil && len(differing(it, old)) == 0 {
 			return err
 		}
 		written = append(written, t.Period)

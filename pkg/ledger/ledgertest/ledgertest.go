@@ -35,7 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 	for name, test := range map[string]func(*testing.T, Store){
 		"an unknown user has no record and no events":                unknownUser,
 		"an event, its record and its tally are written at once":     writeAtOnce,
-		"a stale version is refused with the standing record":        staleVersion,
+		"a stale version is refused with the current record":         staleVersion,
 		"a sequence number is used once":                             sequenceOnce,
 		"an event that its record does not know is not written over": recordBehind,
 		"a context that is done writes nothing":                      doneContext,
@@ -193,23 +193,23 @@ func writeAtOnce(t *testing.T, s Store) {
 	}
 	wantTallies := []ledger.Tally{{
 		Period: "2026-07-14", RecordedAt: recorded, Counters: migration.Counters{"Authentication.migrated": 1, "+migrated": 1},
-		Days: map[string]ledger.Totals{"2026-07-14": {Migrated: 1, Arrived: 1}},
+		Days: map[string]ledger.Totals{"2026-07-14": {Migrated: 1, FirstHandovers: 1}},
 	}}
 	if diff := cmp.Diff(wantTallies, tallies); diff != "" {
 		t.Errorf("tallies (-want +got):\n%s", diff)
 	}
 }
 
-// entry continues a stream whose last record is standing.
-func entry(t *testing.T, standing migration.Record, e migration.Event) ledger.Entry {
+// entry continues a stream whose last record is current.
+func entry(t *testing.T, current migration.Record, e migration.Event) ledger.Entry {
 	t.Helper()
-	e.Seq, e.RecordedAt, e.Prev = standing.Version+1, e.At, standing.Hash
+	e.Seq, e.RecordedAt, e.Prev = current.Version+1, e.At, current.Hash
 	var err error
 	if e.Hash, err = ledger.Hash(e); err != nil {
 		t.Fatal(err)
 	}
-	after := standing.Apply(e)
-	return ledger.Entry{Event: e, Record: after, Counters: migration.Count(standing, e, after)}
+	after := current.Apply(e)
+	return ledger.Entry{Event: e, Record: after, Counters: migration.Count(current, e, after)}
 }
 
 func staleVersion(t *testing.T, s Store) {
@@ -226,22 +226,22 @@ func staleVersion(t *testing.T, s Store) {
 		"as if the user were new": entry(t, migration.Record{}, of(first.Sub, attempt(nil))),
 		"from the first version":  entry(t, one.Record, of(first.Sub, attempt(nil))),
 		"from a version that is not there": entry(t,
-			migration.Record{Version: 7, Status: migration.Blocked}, of(first.Sub, attempt(nil))),
+			migration.Record{Version: 7, Status: migration.StatusBlocked}, of(first.Sub, attempt(nil))),
 	} {
 		var conflict *ledger.ConflictError
 		if err := s.Commit(t.Context(), stale); !errors.As(err, &conflict) {
 			t.Fatalf("%s: %v, want a conflict", name, err)
 		}
-		if diff := cmp.Diff(two.Record, conflict.Standing); diff != "" {
-			t.Errorf("%s: the record that stands (-want +got):\n%s", name, diff)
+		if diff := cmp.Diff(two.Record, conflict.Current); diff != "" {
+			t.Errorf("%s: the current record (-want +got):\n%s", name, diff)
 		}
 	}
 	checkTallies(t, s, first.Sub)
 
 	var conflict *ledger.ConflictError
 	stranger := attempt(nil)
-	err := s.Commit(t.Context(), entry(t, migration.Record{Version: 1, Status: migration.Attempted}, stranger))
-	if !errors.As(err, &conflict) || conflict.Standing.Version != 0 {
+	err := s.Commit(t.Context(), entry(t, migration.Record{Version: 1, Status: migration.StatusAttempted}, stranger))
+	if !errors.As(err, &conflict) || conflict.Current.Version != 0 {
 		t.Errorf("a second event of an unknown user: %v, want a conflict without a record", err)
 	}
 }
@@ -282,7 +282,7 @@ func recordBehind(t *testing.T, s Store) {
 		t.Errorf("a record was written: %+v, %v", record, err)
 	}
 	tallies, err := s.Tallies(t.Context())
-	if err != nil || len(tallies) != 1 || tallies[0].Days["2026-07-14"] != (ledger.Totals{Migrated: 1, Arrived: 1}) {
+	if err != nil || len(tallies) != 1 || tallies[0].Days["2026-07-14"] != (ledger.Totals{Migrated: 1, FirstHandovers: 1}) {
 		t.Errorf("something was counted: %+v, %v", tallies, err)
 	}
 }
@@ -319,7 +319,7 @@ func timeOut(t *testing.T, s Store) {
 		} else {
 			var conflict *ledger.ConflictError
 			second := s.Commit(t.Context(), one)
-			written := errors.As(second, &conflict) && conflict.Standing.ID == e.ID
+			written := errors.As(second, &conflict) && conflict.Current.ID == e.ID
 			if second != nil && !written || first == nil && !written {
 				t.Errorf("first %v, then %v", first, second)
 			}
@@ -557,7 +557,7 @@ func replayAmongNewer(t *testing.T, s Store) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if record.Status != migration.Arrived || !record.LastAt.Equal(noon.Add(3*time.Hour)) || !record.FirstAt.Equal(noon) {
+			if record.Status != migration.StatusMigrated || !record.LastAt.Equal(noon.Add(3*time.Hour)) || !record.FirstAt.Equal(noon) {
 				t.Errorf("%+v", record)
 			}
 		})

@@ -37,8 +37,8 @@ func (s *Store) Commit(ctx context.Context, e ledger.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sub := e.Event.Sub
-	if standing := s.records[sub]; standing.Version != e.Event.Seq-1 {
-		return &ledger.ConflictError{Standing: standing}
+	if current := s.records[sub]; current.Version != e.Event.Seq-1 {
+		return &ledger.ConflictError{Current: current}
 	}
 	if len(s.streams[sub]) >= e.Event.Seq {
 		return ledger.ErrBehind

@@ -95,7 +95,7 @@ func show(r chaos.Result, seed uint64) {
 	row := func(group, name string, n int) { t.AppendRow(table.Row{group, name, n}) }
 	row("users", "attempts", r.Attempts)
 	row("users", "successes received", r.Successes)
-	row("users", "arrived in the new pool", r.Arrived)
+	row("users", "in the new pool", r.InNewPool)
 	for _, f := range []struct {
 		kind fault.Kind
 		name string

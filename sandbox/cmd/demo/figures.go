@@ -30,7 +30,7 @@ func expected(users int) figures {
 		f["ledger/users verified"]++
 		f["ledger/events verified"] += len(s.events)
 		f["users/"+string(s.status)]++
-		if s.status == migration.Arrived {
+		if s.status == migration.StatusMigrated {
 			f["users of the new pool/in all"]++
 			f["days/users handed over"]++
 		}
@@ -47,7 +47,7 @@ func expected(users int) figures {
 			f["days/attempts"]++
 			f[string(e.trigger)+"/"+string(outcome)]++
 		}
-		if last := s.events[len(s.events)-1]; s.status == migration.Blocked {
+		if last := s.events[len(s.events)-1]; s.status == migration.StatusBlocked {
 			f["blocked/"+strings.TrimSpace(string(last.reason)+" "+last.challenge)]++
 		}
 	}
@@ -55,12 +55,12 @@ func expected(users int) figures {
 }
 
 // reported takes the same numbers out of the report.
-func reported(p progress.Progress, arrived int) figures {
+func reported(p progress.Progress, inNewPool int) figures {
 	f := figures{
 		"users/attempted": p.Users.Attempted, "users/blocked": p.Users.Blocked,
 		"users/migrated": p.Users.Migrated, "users/confirmed": p.Users.Confirmed,
 		"attempts/migrated": p.Attempts.Migrated, "attempts/rejected": p.Attempts.Rejected, "attempts/failed": p.Attempts.Failed,
-		"attempts/reoffered": p.Reoffered, "users of the new pool/in all": arrived,
+		"attempts/reoffered": p.Reoffered, "users of the new pool/in all": inNewPool,
 	}
 	if v := p.Verification; v != nil && v.Complete {
 		f["ledger/users verified"], f["ledger/events verified"], f["ledger/found wrong"] = v.Users, v.Events, v.Findings
@@ -79,7 +79,7 @@ func reported(p progress.Progress, arrived int) figures {
 	}
 	for _, d := range p.Days {
 		f["days/attempts"] += d.Migrated + d.Rejected + d.Failed
-		f["days/users handed over"] += d.Arrived
+		f["days/users handed over"] += d.FirstHandovers
 	}
 	return f
 }

@@ -189,11 +189,11 @@ func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 	if err := json.Unmarshal(answer, &p); err != nil {
 		return err
 	}
-	arrived, err := sb.New.Users(ctx)
+	inNewPool, err := sb.New.Users(ctx)
 	if err != nil {
 		return err
 	}
-	figures := compare(expected(users), reported(p, len(arrived)))
+	figures := compare(expected(users), reported(p, len(inNewPool)))
 
 	t := newTable("Progress of the migration")
 	t.AppendHeader(table.Row{"", "", "reported", "done", ""})

@@ -45,45 +45,45 @@ var scenarios = []scenario{
 	{
 		name: "sign in", share: 9,
 		does:   []step{app.signsIn},
-		events: []recorded{signedIn}, status: migration.Arrived,
+		events: []recorded{signedIn}, status: migration.StatusMigrated,
 	},
 	{
 		name: "sign in twice", share: 2,
 		does:   []step{app.signsIn, app.signsIn},
-		events: []recorded{signedIn}, status: migration.Arrived,
+		events: []recorded{signedIn}, status: migration.StatusMigrated,
 	},
 	{
 		name: "mistype the password first", share: 2,
 		does:   []step{app.mistypes, app.signsIn},
-		events: []recorded{wrongPassword, signedIn}, status: migration.Arrived,
+		events: []recorded{wrongPassword, signedIn}, status: migration.StatusMigrated,
 	},
 	{
 		name: "forgot the password", share: 2,
 		does:   []step{app.resetsPassword},
-		events: []recorded{reset}, status: migration.Arrived,
+		events: []recorded{reset}, status: migration.StatusMigrated,
 	},
 	{
 		name: "has SMS codes, takes the way round", share: 1,
 		user:   func(u *cognito.User) { u.MFA = []string{"SMS_MFA"} },
 		does:   []step{app.isToldToReset, app.resetsPassword},
-		events: []recorded{{migration.SignIn, migration.ChallengeRequired, "SMS_MFA"}, reset}, status: migration.Arrived,
+		events: []recorded{{migration.SignIn, migration.ChallengeRequired, "SMS_MFA"}, reset}, status: migration.StatusMigrated,
 	},
 	{
 		name: "keeps guessing the password", share: 1,
 		does:   []step{app.mistypes, app.mistypes, app.mistypes},
-		events: []recorded{wrongPassword}, status: migration.Attempted,
+		events: []recorded{wrongPassword}, status: migration.StatusAttempted,
 	},
 	{
 		name: "is disabled", share: 1,
 		user:   func(u *cognito.User) { u.Disabled = true },
 		does:   []step{app.isRefused},
-		events: []recorded{{trigger: migration.SignIn, reason: migration.Disabled}}, status: migration.Blocked,
+		events: []recorded{{trigger: migration.SignIn, reason: migration.Disabled}}, status: migration.StatusBlocked,
 	},
 	{
 		name: "never changed the first password", share: 1,
 		user:   func(u *cognito.User) { u.Status = "FORCE_CHANGE_PASSWORD" },
 		does:   []step{app.isToldToReset},
-		events: []recorded{{migration.SignIn, migration.ChallengeRequired, "NEW_PASSWORD_REQUIRED"}}, status: migration.Blocked,
+		events: []recorded{{migration.SignIn, migration.ChallengeRequired, "NEW_PASSWORD_REQUIRED"}}, status: migration.StatusBlocked,
 	},
 	{
 		name: "has not come yet", share: 1,

@@ -31,6 +31,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/fsck"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
@@ -213,7 +214,7 @@ func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
 			}
 		}
 	}
-	if _, err := store.Close(ctx, time.Now()); err != nil {
+	if _, err := fsck.New(store).Close(ctx, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	s.deployLocally(t, sb, "maintain", "AWS_ENDPOINT_URL_DYNAMODB="+*s.config.BaseEndpoint)
@@ -260,7 +261,7 @@ func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
 			t.Errorf("user %d: %v; %d events, record %+v; want %d", i+1, err, len(stream), record, want)
 		}
 	}
-	if v, err := store.Verify(ctx, time.Now, time.Time{}); err != nil || v.FindingCount != 0 || v.Streams != 1 || v.Events != 3 {
+	if v, err := fsck.New(store).Verify(ctx, time.Now, time.Time{}); err != nil || v.FindingCount != 0 || v.Streams != 1 || v.Events != 3 {
 		t.Errorf("%+v, %v", v, err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/fsck"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 )
@@ -156,7 +157,7 @@ func TestWhatAVerificationCosts(t *testing.T) {
 		c := newCalls()
 		cfg := sandbox.Config(local.DynamoDB.Endpoint())
 		cfg.APIOptions = append(cfg.APIOptions, c.count)
-		v, err := dynamo.New(cfg, stack.Tables, 10*time.Second).Verify(t.Context(), time.Now, time.Time{})
+		v, err := fsck.New(dynamo.New(cfg, stack.Tables, 10*time.Second)).Verify(t.Context(), time.Now, time.Time{})
 		if err != nil || v.FindingCount != 0 || c.operations["TransactGetItems"] != 0 {
 			t.Fatalf("%+v, %v, %v", v, err, c.operations)
 		}

@@ -43,23 +43,25 @@ func goList(t *testing.T, patterns ...string) []goPackage {
 // layers lists what a package may import of the project's own, tests apart. Imports run one way: from the functions down to
 // the pure heart.
 var layers = map[string][]string{
-	"pkg/migration":         {},
-	"pkg/config":            {},
-	"pkg/function":          {},
-	"pkg/emf":               {},
-	"pkg/oldpool":           {"pkg/migration"},
-	"pkg/ledger":            {"pkg/migration"},
-	"pkg/ledger/memory":     {"pkg/ledger", "pkg/migration"},
-	"pkg/ledger/dynamo":     {"pkg/ledger", "pkg/migration"},
-	"pkg/ledger/spool":      {"pkg/migration"},
-	"pkg/ledger/ledgertest": {"pkg/ledger", "pkg/migration"},
-	"pkg/preflight":         {},
-	"pkg/progress":          {"pkg/ledger", "pkg/migration"},
-	"pkg/gauges":            {"pkg/progress"},
-	"pkg/history":           {"pkg/migration"},
-	"pkg/trigger":           {"pkg/emf", "pkg/ledger", "pkg/migration"},
-	"pkg/report":            {"pkg/ledger", "pkg/progress"},
-	"pkg/replay":            {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration"},
+	"pkg/migration":                    {},
+	"pkg/config":                       {},
+	"pkg/function":                     {},
+	"pkg/emf":                          {},
+	"pkg/oldpool":                      {"pkg/migration"},
+	"pkg/ledger":                       {"pkg/migration"},
+	"pkg/ledger/memory":                {"pkg/ledger", "pkg/migration"},
+	"pkg/ledger/dynamo":                {"pkg/ledger", "pkg/ledger/dynamo/internal/table", "pkg/migration"},
+	"pkg/ledger/dynamo/internal/table": {"pkg/ledger", "pkg/migration"},
+	"pkg/ledger/dynamo/fsck":           {"pkg/ledger", "pkg/ledger/dynamo", "pkg/ledger/dynamo/internal/table", "pkg/migration"},
+	"pkg/ledger/spool":                 {"pkg/migration"},
+	"pkg/ledger/ledgertest":            {"pkg/ledger", "pkg/migration"},
+	"pkg/preflight":                    {},
+	"pkg/progress":                     {"pkg/ledger", "pkg/migration"},
+	"pkg/gauges":                       {"pkg/progress"},
+	"pkg/history":                      {"pkg/migration"},
+	"pkg/trigger":                      {"pkg/emf", "pkg/ledger", "pkg/migration"},
+	"pkg/report":                       {"pkg/ledger", "pkg/progress"},
+	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {
@@ -113,10 +115,21 @@ func TestHeartIsPure(t *testing.T) {
 func TestTriggerLinksNoReports(t *testing.T) {
 	t.Parallel()
 	for _, dependency := range goList(t, module+"functions/migrate")[0].Deps {
-		for _, unwanted := range []string{"service/cloudwatch", "gonum.org", "html/template", "net/rpc", module + "pkg/report", module + "pkg/progress", module + "pkg/gauges", module + "pkg/history", module + "pkg/replay", module + "pkg/preflight"} {
+		for _, unwanted := range []string{"service/cloudwatch", "gonum.org", "html/template", "net/rpc", module + "pkg/report", module + "pkg/progress", module + "pkg/gauges", module + "pkg/history", module + "pkg/replay", module + "pkg/preflight", module + "pkg/ledger/dynamo/fsck"} {
 			if strings.Contains(dependency, unwanted) {
 				t.Errorf("functions/migrate links %s", dependency)
 			}
+		}
+	}
+}
+
+// Only maintain may rewrite the progress table, so only maintain holds the code that does.
+func TestMaintainAloneRewrites(t *testing.T) {
+	t.Parallel()
+	for _, p := range goList(t, module+"functions/...") {
+		links := slices.Contains(p.Deps, module+"pkg/ledger/dynamo/fsck")
+		if isMaintain := strings.HasSuffix(p.ImportPath, "/maintain"); links != isMaintain {
+			t.Errorf("%s links fsck: %t", p.ImportPath, links)
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/fsck"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
@@ -29,10 +30,10 @@ import (
 )
 
 // rebuild has the maintain function rebuild the progress table, in as many calls as it takes.
-func rebuild(t *testing.T, stack *sandbox.Stack) dynamo.Rebuilt {
+func rebuild(t *testing.T, stack *sandbox.Stack) fsck.Rebuilt {
 	t.Helper()
 	for {
-		r := query[dynamo.Rebuilt](t, stack, "maintain", `{"view":"rebuild"}`)
+		r := query[fsck.Rebuilt](t, stack, "maintain", `{"view":"rebuild"}`)
 		if r.Complete {
 			return r
 		}
@@ -107,7 +108,7 @@ func TestRebuildMendsTheProgressTable(t *testing.T) {
 	attempts(t, s, newer, 6)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	attempts(t, s, today, 2)
-	if _, err := s.Close(t.Context(), time.Now()); err != nil {
+	if _, err := fsck.New(s).Close(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	_, tb := tablesOf(stack)
@@ -207,15 +208,15 @@ func TestRebuildWhileOthersWrite(t *testing.T) {
 	progress.restore(t, nil)
 	for i := range 4 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second+time.Duration(10*(i+1))*time.Millisecond)
-		if r, err := s.Rebuild(ctx, time.Now, time.Time{}, false); err == nil {
+		if r, err := fsck.New(s).Rebuild(ctx, time.Now, time.Time{}, false); err == nil {
 			t.Errorf("not cut short: %+v", r)
 		}
 		cancel()
 	}
-	var rebuilt dynamo.Rebuilt
+	var rebuilt fsck.Rebuilt
 	for n := 1; !rebuilt.Complete; n++ {
 		var err error
-		if rebuilt, err = s.Rebuild(t.Context(), time.Now, time.Now().Add(time.Duration(n)*20*time.Millisecond), false); err != nil {
+		if rebuilt, err = fsck.New(s).Rebuild(t.Context(), time.Now, time.Now().Add(time.Duration(n)*20*time.Millisecond), false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -259,7 +260,7 @@ func intercepted(stack *sandbox.Stack, f func(ctx context.Context, input any)) *
 func closedDays(t *testing.T, stack *sandbox.Stack, days int) progress.Progress {
 	t.Helper()
 	writeDays(t, stack, time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -days), days, 1)
-	if _, err := store(stack).Close(t.Context(), time.Now()); err != nil {
+	if _, err := fsck.New(store(stack)).Close(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	p := report(t, stack)
@@ -299,13 +300,13 @@ func TestDaysAreClosedInARebuild(t *testing.T) {
 				}
 				if _, ok := input.(*dynamodb.PutItemInput); ok {
 					if writes++; writes%20 == 0 {
-						if _, err := store(stack).Close(ctx, time.Now()); err != nil {
+						if _, err := fsck.New(store(stack)).Close(ctx, time.Now()); err != nil {
 							t.Error(err)
 						}
 					}
 				}
 			})
-			if _, err := between.Rebuild(t.Context(), time.Now, time.Time{}, false); err != nil {
+			if _, err := fsck.New(between).Rebuild(t.Context(), time.Now, time.Time{}, false); err != nil {
 				t.Fatal(err)
 			}
 			isClean(t, stack)
@@ -339,7 +340,7 @@ func TestARebuildWhileDaysAreClosed(t *testing.T) {
 					rebuild(t, stack)
 				}
 			})
-			if _, err := closing.Close(t.Context(), time.Now()); err != nil || !rebuilt {
+			if _, err := fsck.New(closing).Close(t.Context(), time.Now()); err != nil || !rebuilt {
 				t.Fatalf("%v, rebuilt %t", err, rebuilt)
 			}
 			isClean(t, stack)
@@ -395,7 +396,7 @@ func TestTwoRebuildsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			if _, err := store(stack).Rebuild(t.Context(), time.Now, time.Time{}, true); err != nil {
+			if _, err := fsck.New(store(stack)).Rebuild(t.Context(), time.Now, time.Time{}, true); err != nil {
 				t.Error(err)
 			}
 		})
@@ -432,7 +433,7 @@ func TestRebuildSealsWhatOnlyEventsName(t *testing.T) {
 			})
 		}
 	})
-	if _, err := meanwhile.Rebuild(t.Context(), time.Now, time.Time{}, true); err != nil {
+	if _, err := fsck.New(meanwhile).Rebuild(t.Context(), time.Now, time.Time{}, true); err != nil {
 		t.Fatal(err)
 	}
 	if p := report(t, stack); p.Attempts.Rejected != 4 || p.Users.Attempted != 4 {
@@ -446,7 +447,7 @@ func TestWhatWasFoundBeforeARebuildIsForgotten(t *testing.T) {
 	stack := deploy(t, nil)
 	s := store(stack)
 	subs := attempts(t, s, newer, 500) // more than a batch in each segment of the table
-	if _, err := s.Close(t.Context(), time.Now()); err != nil {
+	if _, err := fsck.New(s).Close(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	audit, tb := tablesOf(stack)
@@ -458,7 +459,7 @@ func TestWhatWasFoundBeforeARebuildIsForgotten(t *testing.T) {
 			<-ctx.Done()
 		}
 	}
-	left, err := intercepted(stack, slow).Rebuild(t.Context(), time.Now, time.Now().Add(3*time.Second), true)
+	left, err := fsck.New(intercepted(stack, slow)).Rebuild(t.Context(), time.Now, time.Now().Add(3*time.Second), true)
 	if err != nil || left.Complete || left.Streams == 0 {
 		t.Fatalf("not left in the middle: %+v, %v", left, err)
 	}
@@ -477,10 +478,10 @@ func TestWhatWasFoundBeforeARebuildIsForgotten(t *testing.T) {
 		put, ok := input.(*dynamodb.PutItemInput)
 		if ok && value(put.Item, "pk") == "verify" && value(put.Item, "sk") == "state" && put.ConditionExpression != nil {
 			rebuilt = true
-			query[dynamo.Rebuilt](t, stack, "maintain", `{"view":"rebuild","anew":true}`)
+			query[fsck.Rebuilt](t, stack, "maintain", `{"view":"rebuild","anew":true}`)
 		}
 	})
-	v, err := atWork.Verify(t.Context(), time.Now, time.Now().Add(2*time.Second))
+	v, err := fsck.New(atWork).Verify(t.Context(), time.Now, time.Now().Add(2*time.Second))
 	if err != nil || v.Complete || v.FindingCount == 0 || !rebuilt {
 		t.Fatalf("not at work in the middle: %+v, %v", v, err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/fsck"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
@@ -207,7 +208,7 @@ func TestClosingDays(t *testing.T) {
 		t.Fatalf("%+v", want)
 	}
 	closeAt := func(now time.Time) []string {
-		closed, err := s.Close(t.Context(), now)
+		closed, err := fsck.New(s).Close(t.Context(), now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +229,7 @@ func TestClosingDays(t *testing.T) {
 	var group errgroup.Group
 	for range 3 {
 		group.Go(func() error {
-			_, err := s.Close(t.Context(), first.AddDate(0, 0, 20))
+			_, err := fsck.New(s).Close(t.Context(), first.AddDate(0, 0, 20))
 			return err
 		})
 	}
@@ -240,7 +241,7 @@ func TestClosingDays(t *testing.T) {
 	}
 	// A writer whose clock is wrong adds to a day that is closed: the next run mends it, until the day is three days back.
 	writeDays(t, stack, first.AddDate(0, 0, 18), 1, 1)
-	if closed, err := s.Close(t.Context(), first.AddDate(0, 0, 20)); err != nil || !slices.Contains(closed, "2026-02-07") {
+	if closed, err := fsck.New(s).Close(t.Context(), first.AddDate(0, 0, 20)); err != nil || !slices.Contains(closed, "2026-02-07") {
 		t.Errorf("%v, %v", closed, err)
 	}
 	want = figures()
@@ -267,7 +268,7 @@ func TestReportStaysCheap(t *testing.T) {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	const years, users = 2, 1_000_000
 	countDays(t, stack.Tables.ProgressTable, today.AddDate(-years, 0, 0), today, users)
-	if _, err := store(stack).Close(t.Context(), today.Add(time.Hour)); err != nil {
+	if _, err := fsck.New(store(stack)).Close(t.Context(), today.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	writeDays(t, stack, today, 1, 50) // not closed yet

@@ -19,6 +19,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/fsck"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 )
@@ -153,7 +154,7 @@ func TestVerifyNamesEveryTampering(t *testing.T) {
 	stack := deploy(t, nil)
 	subs := attempts(t, store(stack), older, 4)
 	subs = append(subs, attempts(t, store(stack), newer, 4)...)
-	if _, err := store(stack).Close(t.Context(), time.Now()); err != nil {
+	if _, err := fsck.New(store(stack)).Close(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if v := maintain(t, stack, `{"view":"verify"}`); v.FindingCount != 0 || v.Streams != 8 || v.Events != 20 || v.Records != 8 {
@@ -372,14 +373,14 @@ func TestVerifyInSlices(t *testing.T) {
 	progress.put(t, item{"pk": text("tally#07"), "sk": text(newerDay), "reoffered": &types.AttributeValueMemberN{Value: "1"}})
 	progress.remove(t, "user#"+attempts(t, s, older, 1)[0], "record")
 
-	whole, err := s.Verify(t.Context(), time.Now, time.Time{})
+	whole, err := fsck.New(s).Verify(t.Context(), time.Now, time.Time{})
 	if err != nil || !whole.Complete || whole.Streams != 251 || whole.FindingCount < 2 {
 		t.Fatalf("%+v, %v", whole, err)
 	}
 	goes, sliced := 0, ledger.Verification{}
 	for ; !sliced.Complete; goes++ { // each a little longer, so that it comes to an end on any machine
 		until := time.Now().Add(time.Duration(goes+1) * 20 * time.Millisecond)
-		if sliced, err = s.Verify(t.Context(), time.Now, until); err != nil {
+		if sliced, err = fsck.New(s).Verify(t.Context(), time.Now, until); err != nil {
 			t.Fatalf("after %d goes: %+v, %v", goes, sliced, err)
 		}
 		if shown, err := s.Verification(t.Context()); err != nil || !shown.Complete {
@@ -407,12 +408,12 @@ func TestVerifyWhileOthersWrite(t *testing.T) {
 	}
 	stop := write(t, s, subs)
 	for range 10 {
-		v, err := s.Verify(t.Context(), time.Now, time.Time{})
+		v, err := fsck.New(s).Verify(t.Context(), time.Now, time.Time{})
 		if err != nil || v.FindingCount != 0 {
 			t.Errorf("%+v, %v", v, err)
 		}
 	}
-	if v, err := s.VerifyDay(t.Context(), ledger.Day(time.Now()), time.Now); err != nil || v.FindingCount != 0 {
+	if v, err := fsck.New(s).VerifyDay(t.Context(), ledger.Day(time.Now()), time.Now); err != nil || v.FindingCount != 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
 	written, _ := stop()

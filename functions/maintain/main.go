@@ -16,6 +16,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/fsck"
 )
 
 func main() { function.Main(run) }
@@ -66,7 +67,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		}
 		switch r.View {
 		case "close":
-			closed, err := store.Close(ctx, time.Now())
+			closed, err := fsck.New(store).Close(ctx, time.Now())
 			log.LogAttrs(ctx, slog.LevelInfo, "close", slog.Any("closed", closed))
 			return map[string][]string{"closed": append([]string{}, closed...)}, err
 		case "verify":
@@ -80,7 +81,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 			log.LogAttrs(ctx, level(v), "verify", append([]slog.Attr{slog.Any("verification", v)}, measured(r, v, cfg.Metrics.Namespace)...)...)
 			return v, err
 		case "rebuild":
-			rebuilt, err := store.Rebuild(ctx, time.Now, until(ctx, r.Seconds), r.Anew)
+			rebuilt, err := fsck.New(store).Rebuild(ctx, time.Now, until(ctx, r.Seconds), r.Anew)
 			log.LogAttrs(ctx, slog.LevelInfo, "rebuild", slog.Any("rebuilt", rebuilt))
 			return rebuilt, err
 		default:
@@ -109,14 +110,14 @@ func measured(r request, v ledger.Verification, namespace string) []slog.Attr {
 func verify(ctx context.Context, store *dynamo.Store, r request) (ledger.Verification, error) {
 	switch {
 	case r.Sub != "":
-		return store.VerifyUser(ctx, r.Sub, time.Now)
+		return fsck.New(store).VerifyUser(ctx, r.Sub, time.Now)
 	case r.Day != "":
 		if _, err := time.Parse(time.DateOnly, r.Day); err != nil {
 			return ledger.Verification{}, fmt.Errorf("day %q is none: %s", r.Day, usage)
 		}
-		return store.VerifyDay(ctx, r.Day, time.Now)
+		return fsck.New(store).VerifyDay(ctx, r.Day, time.Now)
 	default:
-		return store.Verify(ctx, time.Now, until(ctx, r.Seconds))
+		return fsck.New(store).Verify(ctx, time.Now, until(ctx, r.Seconds))
 	}
 }
 

@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -9,27 +10,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
 // Oldest returns since when the user has stood there who has stood in a standing (see migration.Record.Standing) the longest; the
 // zero time if there is no such user. Only users who are blocked, or migrated and not confirmed, are found.
 func (s *Store) Oldest(ctx context.Context, standing string) (time.Time, error) {
-	var oldest [attentionShards]time.Time
+	var oldest [table.AttentionShards]time.Time
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range oldest {
 		group.Go(func() error {
-			out, err := s.client.Query(ctx, &dynamodb.QueryInput{
-				TableName:                 &s.config.ProgressTable,
+			out, err := s.tables.Client.Query(ctx, &dynamodb.QueryInput{
+				TableName:                 &s.tables.Progress,
 				IndexName:                 aws.String("attention"),
 				KeyConditionExpression:    aws.String("attention = :attention"),
-				ExpressionAttributeValues: item{":attention": text(attentionKey(standing, i))},
+				ExpressionAttributeValues: table.Item{":attention": table.Text(table.AttentionKey(standing, i))},
 				ProjectionExpression:      aws.String("attention_sort"),
 				Limit:                     aws.Int32(1),
 			})
 			if err != nil || len(out.Items) == 0 {
-				return wrap(err, "read who is %s", standing)
+				return table.Wrap(err, "read who is %s", standing)
 			}
-			since, _, _ := strings.Cut(attribute(out.Items[0], "attention_sort"), "#")
+			since, _, _ := strings.Cut(table.Attribute(out.Items[0], "attention_sort"), "#")
 			if oldest[i], err = time.Parse(time.RFC3339Nano, since); err != nil {
 				return fmt.Errorf("read who is %s: %w", standing, err)
 			}
@@ -46,4 +50,33 @@ func (s *Store) Oldest(ctx context.Context, standing string) (time.Time, error) 
 		}
 	}
 	return first, nil
+}
+
+// Standing returns up to limit records of users who stand in a standing (see migration.Record.Standing), those first who have stood
+// there longest, and a cursor for the page after them; no cursor after the last page. Only users who are blocked, or migrated and not
+// confirmed, are found. The index that it reads lags a little behind the table.
+func (s *Store) Standing(ctx context.Context, standing, cursor string, limit int) ([]migration.Record, string, error) {
+	items, err := s.merge(ctx, table.AttentionShards, limit, "attention_sort", func(shard int) *dynamodb.QueryInput {
+		return &dynamodb.QueryInput{
+			TableName:                 &s.tables.Progress,
+			IndexName:                 aws.String("attention"),
+			KeyConditionExpression:    aws.String("attention = :standing AND attention_sort > :after"),
+			ExpressionAttributeValues: table.Item{":standing": table.Text(table.AttentionKey(standing, shard)), ":after": table.Text(cmp.Or(cursor, "!"))},
+		}
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("read who is %s: %w", standing, err)
+	}
+	var records []migration.Record
+	for _, it := range items {
+		record, err := table.UnmarshalRecord(it)
+		if err != nil {
+			return nil, "", err
+		}
+		records = append(records, record)
+	}
+	if len(items) < limit {
+		return records, "", nil
+	}
+	return records, table.Attribute(items[limit-1], "attention_sort"), nil
 }

@@ -1,7 +1,6 @@
 package dynamo
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
@@ -27,7 +27,7 @@ const trailDays = 100
 // cursor for the page after them; no cursor after the last page. A page of many days without events may be short, or empty. The
 // index that it reads lags a little behind the table: for a complete page, until has to lie a minute or more in the past.
 func (s *Store) Trail(ctx context.Context, from, until time.Time, cursor string, limit int) ([]migration.Event, string, error) {
-	day, after := ledger.Day(from), from.UTC().Format(daySort)
+	day, after := ledger.Day(from), from.UTC().Format(table.DaySort)
 	if cursor != "" {
 		var ok bool
 		day, after, ok = strings.Cut(cursor, "|")
@@ -43,7 +43,7 @@ func (s *Store) Trail(ctx context.Context, from, until time.Time, cursor string,
 		}
 		before := "~" // after every time of a day
 		if day == last {
-			before = until.UTC().Format(daySort)
+			before = until.UTC().Format(table.DaySort)
 		}
 		page, err := s.trailOfDay(ctx, day, after, before, limit-len(events))
 		if err != nil {
@@ -52,9 +52,9 @@ func (s *Store) Trail(ctx context.Context, from, until time.Time, cursor string,
 		events = append(events, page...)
 		if len(events) == limit {
 			e := events[limit-1]
-			return events, day + "|" + daySortOf(e) + "!", nil
+			return events, day + "|" + table.DaySortOf(e) + "!", nil
 		}
-		if day, err = addDays(day, 1); err != nil {
+		if day, err = table.AddDays(day, 1); err != nil {
 			return nil, "", err
 		}
 		after = "!" // before every time of a day
@@ -67,13 +67,13 @@ func (s *Store) trailOfDay(ctx context.Context, day, from, before string, limit 
 	if from >= before {
 		return nil, nil
 	}
-	items, err := s.merge(ctx, dayShards, limit, "day_sort", func(shard int) *dynamodb.QueryInput {
+	items, err := s.merge(ctx, table.DayShards, limit, "day_sort", func(shard int) *dynamodb.QueryInput {
 		return &dynamodb.QueryInput{
-			TableName:              &s.config.AuditTable,
+			TableName:              &s.tables.Audit,
 			IndexName:              aws.String("by_day"),
 			KeyConditionExpression: aws.String("day_shard = :shard AND day_sort BETWEEN :from AND :before"),
-			ExpressionAttributeValues: item{
-				":shard": text(fmt.Sprintf("%s#%d", day, shard)), ":from": text(from), ":before": text(before),
+			ExpressionAttributeValues: table.Item{
+				":shard": table.Text(fmt.Sprintf("%s#%d", day, shard)), ":from": table.Text(from), ":before": table.Text(before),
 			},
 		}
 	})
@@ -82,7 +82,7 @@ func (s *Store) trailOfDay(ctx context.Context, day, from, before string, limit 
 	}
 	var events []migration.Event
 	for _, it := range items {
-		event, err := unmarshalEvent(it)
+		event, err := table.UnmarshalEvent(it)
 		if err != nil {
 			return nil, err
 		}
@@ -91,46 +91,17 @@ func (s *Store) trailOfDay(ctx context.Context, day, from, before string, limit 
 	return events, nil
 }
 
-// Standing returns up to limit records of users who stand in a standing (see migration.Record.Standing), those first who have stood
-// there longest, and a cursor for the page after them; no cursor after the last page. Only users who are blocked, or migrated and not
-// confirmed, are found. The index that it reads lags a little behind the table.
-func (s *Store) Standing(ctx context.Context, standing, cursor string, limit int) ([]migration.Record, string, error) {
-	items, err := s.merge(ctx, attentionShards, limit, "attention_sort", func(shard int) *dynamodb.QueryInput {
-		return &dynamodb.QueryInput{
-			TableName:                 &s.config.ProgressTable,
-			IndexName:                 aws.String("attention"),
-			KeyConditionExpression:    aws.String("attention = :standing AND attention_sort > :after"),
-			ExpressionAttributeValues: item{":standing": text(attentionKey(standing, shard)), ":after": text(cmp.Or(cursor, "!"))},
-		}
-	})
-	if err != nil {
-		return nil, "", fmt.Errorf("read who is %s: %w", standing, err)
-	}
-	var records []migration.Record
-	for _, it := range items {
-		record, err := unmarshalRecord(it)
-		if err != nil {
-			return nil, "", err
-		}
-		records = append(records, record)
-	}
-	if len(items) < limit {
-		return records, "", nil
-	}
-	return records, attribute(items[limit-1], "attention_sort"), nil
-}
-
 // merge runs a query on each shard and returns the first items of them all, by a sort key.
 func (s *Store) merge(
 	ctx context.Context, shards, limit int, sortKey string, query func(shard int) *dynamodb.QueryInput,
-) ([]item, error) {
-	found := make([][]item, shards)
+) ([]table.Item, error) {
+	found := make([][]table.Item, shards)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range shards {
 		group.Go(func() error {
 			input := query(i)
 			input.Limit = aws.Int32(int32(limit))
-			pages := dynamodb.NewQueryPaginator(s.client, input)
+			pages := dynamodb.NewQueryPaginator(s.tables.Client, input)
 			for pages.HasMorePages() && len(found[i]) < limit {
 				page, err := pages.NextPage(ctx)
 				if err != nil {
@@ -145,6 +116,8 @@ func (s *Store) merge(
 		return nil, err
 	}
 	all := slices.Concat(found...)
-	slices.SortFunc(all, func(a, b item) int { return strings.Compare(attribute(a, sortKey), attribute(b, sortKey)) })
+	slices.SortFunc(all, func(a, b table.Item) int {
+		return strings.Compare(table.Attribute(a, sortKey), table.Attribute(b, sortKey))
+	})
 	return all[:min(limit, len(all))], nil
 }

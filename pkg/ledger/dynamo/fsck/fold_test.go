@@ -1,4 +1,4 @@
-package dynamo
+package fsck
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/memory"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
@@ -19,7 +20,7 @@ import (
 const sub = "0b5ad4f1-3c1e-4a0f-9d65-6a1f0c8f2b11"
 
 // written returns the items of a stream of three events, and of its record, as Commit writes them.
-func written(t testing.TB) (events []item, record item) {
+func written(t testing.TB) (events []table.Item, record table.Item) {
 	t.Helper()
 	now := time.Date(2026, 7, 14, 23, 59, 58, 123e6, time.UTC)
 	store := memory.New()
@@ -40,13 +41,13 @@ func written(t testing.TB) (events []item, record item) {
 		t.Fatal(err)
 	}
 	for _, e := range stream {
-		it, err := marshalEvent(e, 0)
+		it, err := table.MarshalEvent(e, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		events = append(events, it)
 	}
-	if record, err = marshalRecord(migration.Fold(stream)); err != nil {
+	if record, err = table.MarshalRecord(migration.Fold(stream)); err != nil {
 		t.Fatal(err)
 	}
 	return events, record
@@ -61,18 +62,18 @@ func variants(v types.AttributeValue) []types.AttributeValue {
 			b := []byte(v.Value)
 			b[i/8] ^= 1 << (i % 8)
 			if utf8.Valid(b) {
-				all = append(all, text(string(b)))
+				all = append(all, table.Text(string(b)))
 			}
 		}
-		all = append(all, text(v.Value+" "))
+		all = append(all, table.Text(v.Value+" "))
 	case *types.AttributeValueMemberN:
 		for bit := range 31 {
 			var n int
 			_, _ = fmt.Sscan(v.Value, &n)
-			all = append(all, number(n^1<<bit))
+			all = append(all, table.Number(n^1<<bit))
 		}
 	case *types.AttributeValueMemberL:
-		all = append(all, &types.AttributeValueMemberL{Value: append(slices.Clone(v.Value), text("X"))})
+		all = append(all, &types.AttributeValueMemberL{Value: append(slices.Clone(v.Value), table.Text("X"))})
 	case *types.AttributeValueMemberM:
 		for name, one := range v.Value {
 			for _, variant := range variants(one) {
@@ -85,9 +86,9 @@ func variants(v types.AttributeValue) []types.AttributeValue {
 	return all
 }
 
-// alterations returns the item with every attribute altered in every way, with each one taken away, and with one more.
-func alterations(it item) map[string][]item {
-	all := map[string][]item{}
+// alterations returns the table.Item with every attribute altered in every way, with each one taken away, and with one more.
+func alterations(it table.Item) map[string][]table.Item {
+	all := map[string][]table.Item{}
 	for name, value := range it {
 		for _, variant := range variants(value) {
 			altered := maps.Clone(it)
@@ -99,8 +100,8 @@ func alterations(it item) map[string][]item {
 		all[name] = append(all[name], lacking)
 	}
 	more := maps.Clone(it)
-	more["more"] = text("")
-	all["one more"] = []item{more}
+	more["more"] = table.Text("")
+	all["one more"] = []table.Item{more}
 	return all
 }
 
@@ -114,7 +115,7 @@ func TestWhatWasWrittenHasNoFindings(t *testing.T) {
 	}
 }
 
-// Not a bit of an event's item can be altered unseen, be it sealed by the hash or derived. (pk groups the items before they get here.)
+// Not a bit of an event's table.Item can be altered unseen, be it sealed by the hash or derived. (pk groups the items before they get here.)
 func TestNoBitOfAnEventCanBeAltered(t *testing.T) {
 	events, record := written(t)
 	tried := 0
@@ -158,8 +159,8 @@ func TestNoBitOfARecordCanBeAltered(t *testing.T) {
 func TestRecordAndStreamMissEachOther(t *testing.T) {
 	events, record := written(t)
 	for name, tt := range map[string]struct {
-		events []item
-		record item
+		events []table.Item
+		record table.Item
 		want   ledger.FindingKind
 	}{
 		"no record":                {events, nil, ledger.RecordMissing},

@@ -1,4 +1,4 @@
-package dynamo
+package table
 
 import (
 	"encoding/json"
@@ -21,22 +21,22 @@ func TestStoredFormIsPinned(t *testing.T) {
 		Reason: migration.ChallengeRequired, Challenge: "SMS_MFA", Factors: []string{"SMS_MFA"},
 		RequestID: "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", FunctionVersion: "7", Hash: "5eed",
 	}
-	eventItem, err := marshalEvent(event, 1)
+	eventItem, err := MarshalEvent(event, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	recordItem, err := marshalRecord(migration.Fold([]migration.Event{event}))
+	recordItem, err := MarshalRecord(migration.Fold([]migration.Event{event}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	month := ledger.DayTally("2026-07", migration.Counters{"Authentication.migrated": 2}, at)
 	month.Days = map[string]ledger.Totals{"2026-07-14": {Migrated: 2, FirstHandovers: 1}}
-	monthItem, err := marshalTally(closedMonths, month)
+	monthItem, err := MarshalTally(ClosedMonths, month)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct {
-		item item
+		item Item
 		want string
 	}{
 		"event": {eventItem, `{
@@ -70,7 +70,7 @@ func TestStoredFormIsPinned(t *testing.T) {
 		}
 	}
 	// The number of tally shards is part of the form as well: a user's counts stay in one shard.
-	if key := tallyShard(shard(event.Sub, tallyShards)); key != "tally#02" {
+	if key := TallyShard(Shard(event.Sub, TallyShards)); key != "tally#02" {
 		t.Errorf("the user's tally is %s", key)
 	}
 }

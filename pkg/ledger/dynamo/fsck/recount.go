@@ -1,20 +1,18 @@
-package dynamo
+package fsck
 
 import (
 	"context"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
@@ -37,17 +35,17 @@ func (r recount) add(c count) {
 func (r recount) periods() (days, months map[string]ledger.Tally) {
 	byDay, byMonth := map[string][]ledger.Tally{}, map[string][]ledger.Tally{}
 	for tally, t := range r {
-		day := dayOf(tally)
+		day := table.DayOf(tally)
 		byDay[day] = append(byDay[day], t)
 	}
 	days, months = map[string]ledger.Tally{}, map[string]ledger.Tally{}
 	for day, tallies := range byDay {
-		days[day] = sum(day, tallies)
+		days[day] = table.Sum(day, tallies)
 		month := day[:len("2006-01")]
 		byMonth[month] = append(byMonth[month], days[day])
 	}
 	for month, tallies := range byMonth {
-		t := sum(month, tallies)
+		t := table.Sum(month, tallies)
 		t.Days = map[string]ledger.Totals{}
 		for _, day := range tallies {
 			maps.Copy(t.Days, day.Days)
@@ -72,12 +70,12 @@ type stored struct {
 
 // readTally reads a tally, and tells whether it is as it is written: with nothing but its counts, and the date of an event of its
 // period.
-func readTally(it item) (tally ledger.Tally, ok bool) {
-	tally, err := unmarshalTally(it)
+func readTally(it table.Item) (tally ledger.Tally, ok bool) {
+	tally, err := table.UnmarshalTally(it)
 	if err != nil {
 		return tally, false
 	}
-	want, err := marshalTally(attribute(it, "pk"), tally)
+	want, err := table.MarshalTally(table.Attribute(it, "pk"), tally)
 	if err != nil {
 		return tally, false
 	}
@@ -86,7 +84,7 @@ func readTally(it item) (tally ledger.Tally, ok bool) {
 		want["sealed"] = isSealed
 	}
 	dated := tally.RecordedAt.IsZero() || strings.HasPrefix(ledger.Day(tally.RecordedAt), tally.Period)
-	return tally, dated && len(differing(want, it)) == 0
+	return tally, dated && len(table.Differing(want, it)) == 0
 }
 
 // differs tells how two tallies differ; it is empty if they don't. Of events that are written at the same time, that which was recorded
@@ -98,7 +96,7 @@ func differs(got, recounted ledger.Tally) string {
 			differences = append(differences, fmt.Sprintf("%s is %d, recounted %d", name, a, b))
 		}
 	}
-	if got.RecordedAt.Sub(recounted.RecordedAt).Abs() >= closingDelay {
+	if got.RecordedAt.Sub(recounted.RecordedAt).Abs() >= table.ClosingDelay {
 		differences = append(differences, "recorded_at is not that of the last event")
 	}
 	return strings.Join(differences, "; ")
@@ -112,38 +110,19 @@ func (st stored) differs(recounted ledger.Tally) string {
 	return differs(st.tally, recounted)
 }
 
-// dayOf is the day of a tally's sort key.
-func dayOf(tally string) string {
-	day, _, _ := strings.Cut(tally, "#")
-	return day
-}
-
-// The sort keys before and behind all others.
-const lowest, highest = " ", "\U0010FFFF"
-
-// partition reads the items of a partition of the progress table whose sort keys are between two, those included.
-func (s *Store) partition(ctx context.Context, pk, from, to string) iter.Seq2[item, error] {
-	return s.query(ctx, &dynamodb.QueryInput{
-		TableName:                 &s.config.ProgressTable,
-		KeyConditionExpression:    aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
-		ExpressionAttributeValues: item{":pk": text(pk), ":from": text(from), ":to": text(to)},
-		ConsistentRead:            aws.Bool(true),
-	})
-}
-
 // counted adds up what the shards hold, for each tally between two sort keys.
-func (s *Store) counted(ctx context.Context, from, to string) (map[string]stored, error) {
-	var shards [tallyShards]map[string]stored
+func (c *Checker) counted(ctx context.Context, from, to string) (map[string]stored, error) {
+	var shards [table.TallyShards]map[string]stored
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range shards {
 		group.Go(func() error {
 			shards[i] = map[string]stored{}
-			for it, err := range s.partition(ctx, tallyShard(i), from, to) {
+			for it, err := range c.tables.Partition(ctx, table.TallyShard(i), from, to) {
 				if err != nil {
 					return err
 				}
 				tally, ok := readTally(it)
-				shards[i][attribute(it, "sk")] = stored{tally, !ok}
+				shards[i][table.Attribute(it, "sk")] = stored{tally, !ok}
 			}
 			return nil
 		})
@@ -155,7 +134,7 @@ func (s *Store) counted(ctx context.Context, from, to string) (map[string]stored
 	for _, shard := range shards {
 		for name, st := range shard {
 			before := total[name]
-			total[name] = stored{sum(name, []ledger.Tally{before.tally, st.tally}), before.altered || st.altered}
+			total[name] = stored{table.Sum(name, []ledger.Tally{before.tally, st.tally}), before.altered || st.altered}
 		}
 	}
 	return total, nil
@@ -164,15 +143,15 @@ func (s *Store) counted(ctx context.Context, from, to string) (map[string]stored
 // compare holds the tallies between two sort keys to the recount, if their days were over when the walk began: the shards', and
 // those of the closed days and months.
 func (v *verifying) compare(ctx context.Context, from, to string, now time.Time) error {
-	counted, err := v.store.counted(ctx, from, to)
+	counted, err := v.counted(ctx, from, to)
 	if err != nil {
 		return err
 	}
 	var findings []ledger.Finding
 	compared := 0
 	for _, tally := range union(counted, v.Walk.Recount) {
-		day := dayOf(tally)
-		if begun := day <= ledger.Day(now.Add(closingDelay)); begun && day >= v.Walk.Open {
+		day := table.DayOf(tally)
+		if begun := day <= ledger.Day(now.Add(table.ClosingDelay)); begun && day >= v.Walk.Open {
 			continue
 		}
 		compared++
@@ -181,7 +160,7 @@ func (v *verifying) compare(ctx context.Context, from, to string, now time.Time)
 		}
 	}
 	days, months := v.Walk.Recount.periods()
-	for pk, want := range map[string]map[string]ledger.Tally{closedDays: days, closedMonths: months} {
+	for pk, want := range map[string]map[string]ledger.Tally{table.ClosedDays: days, table.ClosedMonths: months} {
 		n, found, err := v.compareClosed(ctx, pk, from, to, want, now)
 		if err != nil {
 			return err
@@ -205,11 +184,11 @@ func (v *verifying) compareClosed(
 ) (compared int, findings []ledger.Finding, err error) {
 	closed := map[string]ledger.Tally{}
 	newest := ""
-	for it, err := range v.store.partition(ctx, pk, from, to) {
+	for it, err := range v.tables.Partition(ctx, pk, from, to) {
 		if err != nil {
 			return 0, nil, err
 		}
-		newest = attribute(it, "sk")
+		newest = table.Attribute(it, "sk")
 		tally, ok := readTally(it)
 		if !ok {
 			findings = append(findings, tallyDiffers(newest, pk+" is not as it was written"))

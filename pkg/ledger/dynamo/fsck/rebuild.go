@@ -1,0 +1,236 @@
+package fsck
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	smithytime "github.com/aws/smithy-go/time"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// Rebuilt is what a rebuild found and wrote.
+type Rebuilt struct {
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	Complete   bool      `json:"complete"` // if not, the next call goes on
+
+	Streams        int `json:"streams"`
+	Events         int `json:"events"`
+	RecordsWritten int `json:"records_written"` // records that were missing or differed, and those without any event, removed
+	TalliesWritten int `json:"tallies_written"`
+	BrokenStreams  int `json:"broken_streams"` // left as they are, with their records: verify names them
+}
+
+var rebuildState = table.Key("rebuild", "state")
+
+// resumable is how long after it was left a rebuild goes on where it was. What changed behind it since, it would not see.
+const resumable = time.Hour
+
+// writers is how many records a segment writes at once.
+const writers = 16
+
+// rebuilding is a walk that writes what the streams fold to.
+type rebuilding struct {
+	Walk   walk
+	Result Rebuilt
+	Sealed map[string]bool // the tallies of days that were not over, which took no more counts from then on
+	LeftAt time.Time
+
+	*Checker
+	mu sync.Mutex // of Walk.Recount and Result
+}
+
+// settling is longer than the items of a transaction take to show, from the first to the last.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-isolation
+const settling = time.Second
+
+// Rebuild makes the progress table what the audit table says that it is, whatever it holds and while others write: records, the
+// index attention, tallies, closed days and months. It writes only what differs. It walks until the given time, if that is not zero;
+// if it is not complete then, the next call goes on, unless it is to begin anew. If it fails or is killed, the next call does what is
+// left to do, or starts again: both end the same. Its memory does not depend on how many events there are.
+//
+// Events must only be added while it runs, and between the calls that it takes: after others were removed, begin anew.
+//
+// Tallies: an event says which tally counted it. Those that a writer may add to are sealed first; writers go on in the next
+// generation, which so is exact from its beginning. What is sealed, and what is over, is counted again from the events.
+func (c *Checker) Rebuild(ctx context.Context, now func() time.Time, until time.Time, anew bool) (Rebuilt, error) {
+	r := &rebuilding{Checker: c}
+	ok, err := c.tables.Kept(ctx, rebuildState, r)
+	if err == nil && (!ok || anew || now().Sub(r.LeftAt) > resumable) {
+		r, err = c.startRebuild(ctx, now())
+	}
+	if err != nil {
+		return Rebuilt{}, err
+	}
+	done, err := c.walk(ctx, &r.Walk, until, r)
+	if err == nil && done {
+		err = r.writeTallies(ctx, now())
+	}
+	if err == nil && done {
+		err = c.closeAgain(ctx, now())
+	}
+	if err != nil || !done {
+		r.LeftAt = now()
+		return r.Result, errors.Join(err, c.tables.Keep(ctx, rebuildState, r))
+	}
+	r.Result.Complete, r.Result.FinishedAt = true, migration.Millis(now())
+	// A verification that is under way may have found what is mended now, and counted what was removed, as the reason to rebuild.
+	return r.Result, errors.Join(c.tables.Forget(ctx, rebuildState), c.tables.Forget(ctx, table.VerifyState))
+}
+
+func (c *Checker) startRebuild(ctx context.Context, now time.Time) (*rebuilding, error) {
+	r := &rebuilding{Walk: newWalk(now), Result: Rebuilt{StartedAt: migration.Millis(now)}, Checker: c}
+	var err error
+	if r.Sealed, err = c.seal(ctx, now); err != nil {
+		return nil, err
+	}
+	// What a sealed tally has counted, the walk has to find.
+	return r, smithytime.SleepWithContext(ctx, settling)
+}
+
+// What a tally has counted that was sealed a moment ago has to be met, and what is lost since as short a time.
+func (r *rebuilding) readsAll() bool { return true }
+
+func (r *rebuilding) visitStreams(ctx context.Context, streams []folded) error {
+	keys := make([]table.Item, len(streams))
+	for i, f := range streams {
+		keys[i] = table.RecordKey(f.sub)
+	}
+	records, err := r.tables.BatchGet(ctx, r.tables.Progress, keys, r.readsAll())
+	if err != nil {
+		return err
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(writers)
+	for i, f := range streams {
+		if len(judge(f, records[table.UserKey(f.sub)])) > 0 {
+			group.Go(func() (err error) {
+				streams[i], err = r.restore(groupCtx, f, records[table.UserKey(f.sub)])
+				return err
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Result.Streams += len(streams)
+	for _, f := range streams {
+		if len(f.findings) > 0 {
+			r.Result.BrokenStreams++
+		}
+		r.Result.Events += f.events
+		for _, c := range f.counts {
+			if r.recounts(c.tally) {
+				r.Walk.Recount.add(c)
+			}
+		}
+	}
+	return nil
+}
+
+// recounts tells whether a tally is counted again: nobody else counts in it.
+func (r *rebuilding) recounts(tally string) bool {
+	return table.DayOf(tally) < r.Walk.Open || r.Sealed[tally]
+}
+
+func (r *rebuilding) visitItems(ctx context.Context, items []table.Item) error {
+	streamless, _, err := r.streamless(ctx, items)
+	if err != nil {
+		return err
+	}
+	for sub, record := range streamless {
+		if _, err := r.restore(ctx, folded{sub: sub}, record); err != nil {
+			return err
+		}
+	}
+	for _, it := range items {
+		if stray(it) {
+			if err := r.conceal(ctx, table.Key(table.Attribute(it, "pk"), table.Attribute(it, "sk"))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// conceal takes an item out of the index attention.
+func (c *Checker) conceal(ctx context.Context, k table.Item) error {
+	_, err := c.tables.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.tables.Progress, Key: k, UpdateExpression: aws.String("REMOVE attention, attention_sort"),
+	}, table.Patient)
+	return table.Wrap(err, "take %s out of the index attention", table.Attribute(k, "pk"))
+}
+
+// restore makes a user's record what the stream folds to, or removes one that has no stream. It is given both as they were read, the
+// stream first, and returns the stream as it was read last.
+func (r *rebuilding) restore(ctx context.Context, f folded, record table.Item) (folded, error) {
+	// A record that is ahead of what was read may be right: then only both at one moment tell.
+	ahead := version(record) > f.record.Version
+	for {
+		if ahead {
+			var err error
+			if f, record, err = r.snapshot(ctx, f.sub); err != nil {
+				return f, err
+			}
+		}
+		if len(f.findings) > 0 || len(judge(f, record)) == 0 {
+			return f, nil
+		}
+		err := r.replace(ctx, f, record)
+		var changed *types.ConditionalCheckFailedException
+		switch {
+		case errors.As(err, &changed):
+			ahead = true
+		case err != nil:
+			return f, table.Wrap(err, "write record %s", f.sub)
+		default:
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.Result.RecordsWritten++
+			return f, nil
+		}
+	}
+}
+
+func version(record table.Item) int {
+	var version int
+	_ = attributevalue.Unmarshal(record["version"], &version) // what is no number is not ahead of anything
+	return version
+}
+
+// replace puts the fold in the place of the record that was read, on condition that it stands: every event changes its version.
+func (c *Checker) replace(ctx context.Context, f folded, record table.Item) error {
+	condition, values := "attribute_not_exists(pk)", table.Item(nil)
+	switch {
+	case record["version"] != nil:
+		condition, values = "version = :version", table.Item{":version": record["version"]}
+	case record != nil:
+		condition = "attribute_exists(pk) AND attribute_not_exists(version)"
+	}
+	if f.events == 0 {
+		_, err := c.tables.Client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: &c.tables.Progress, Key: table.RecordKey(f.sub),
+			ConditionExpression: &condition, ExpressionAttributeValues: values,
+		}, table.Patient)
+		return err
+	}
+	it, err := table.MarshalRecord(f.record)
+	if err != nil {
+		return err
+	}
+	_, err = c.tables.Client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &c.tables.Progress, Item: it, ConditionExpression: &condition, ExpressionAttributeValues: values,
+	}, table.Patient)
+	return err
+}

@@ -1,0 +1,102 @@
+package fsck
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// walk is a way through all streams, and then through the progress table. It may be taken in several goes.
+type walk struct {
+	StartedAt time.Time
+	Open      string // the first day that was not over when the walk began: its tallies, and later ones, still change
+	Streams   [table.Segments]table.Cursor
+	Items     [table.Segments]table.Cursor
+	Recount   recount
+}
+
+func newWalk(now time.Time) walk {
+	return walk{StartedAt: migration.Millis(now), Open: ledger.Day(now.Add(-table.ClosingDelay)), Recount: recount{}}
+}
+
+// visitor is told, by several goroutines at once, what a walk meets. What it was told and returned no error for it is not told
+// again, also if the walk goes on later.
+type visitor interface {
+	// readsAll: what is visited is read consistently, at twice the price.
+	readsAll() bool
+	visitStreams(ctx context.Context, streams []folded) error
+	visitItems(ctx context.Context, items []table.Item) error // of the progress table: records, and whatever else there is
+}
+
+// walk goes on with w until all is walked, or until the given time, if it is not zero. It returns whether all is.
+func (c *Checker) walk(ctx context.Context, w *walk, until time.Time, v visitor) (bool, error) {
+	walking, cancel := context.WithCancel(ctx)
+	if !until.IsZero() {
+		walking, cancel = context.WithDeadline(ctx, until)
+	}
+	defer cancel()
+
+	group, groupCtx := errgroup.WithContext(walking)
+	for i := range table.Segments {
+		group.Go(func() error {
+			streams := streams(c.tables.Scan(groupCtx, c.tables.Audit, i, w.Streams[i], v.readsAll()))
+			return inBatches(groupCtx, &w.Streams[i], streams, v.visitStreams, behind)
+		})
+		group.Go(func() error {
+			items := c.tables.Scan(groupCtx, c.tables.Progress, i, w.Items[i], v.readsAll())
+			return inBatches(groupCtx, &w.Items[i], items, v.visitItems, table.CursorAt)
+		})
+	}
+	err := group.Wait()
+	if err != nil && ctx.Err() == nil && errors.Is(walking.Err(), context.DeadlineExceeded) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// inBatches hands what comes to visit, and moves the cursor behind what was visited.
+func inBatches[T any](
+	ctx context.Context, c *table.Cursor, all iter.Seq2[T, error], visit func(context.Context, []T) error, last func(T) table.Cursor,
+) error {
+	if c.Done {
+		return nil
+	}
+	var batch []T
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		if err := visit(ctx, batch); err != nil {
+			return err
+		}
+		*c = last(batch[len(batch)-1])
+		clear(batch)
+		batch = batch[:0]
+		return nil
+	}
+	for one, err := range all {
+		if err != nil {
+			return err
+		}
+		if batch = append(batch, one); len(batch) == table.BatchSize {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	c.Done = true
+	return nil
+}
+
+// behind is the place behind a stream, and behind all that will yet be added to it: nobody's stream is visited twice.
+func behind(f folded) table.Cursor { return table.Cursor{PK: f.sub, SK: table.Highest} }

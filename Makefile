@@ -19,7 +19,7 @@ demo: setup host ## Move 200 users (USERS=…) between two local pools and show 
 test: setup host ## Run all tests, against DynamoDB Local and two local user pools
 	@command -v chromium >/dev/null || echo "No browser is found (chromium): nobody looks at the report's page in these tests."
 	go test ./...
-	go test ./pkg/trigger -run '^$$' -fuzz FuzzInvoke -fuzztime 20000x
+	go test ./pkg/signin -run '^$$' -fuzz FuzzInvoke -fuzztime 20000x
 	go test ./pkg/ledger/spool -run '^$$' -fuzz FuzzParse -fuzztime 50000x
 
 .PHONY: bench

@@ -48,7 +48,7 @@ var layers = map[string][]string{
 	"pkg/function":                     {},
 	"pkg/emf":                          {},
 	"pkg/oldpool":                      {"pkg/migration"},
-	"pkg/ledger":                       {"pkg/migration"},
+	"pkg/ledger":                       {"pkg/migration", "pkg/redact"},
 	"pkg/ledger/memory":                {"pkg/ledger", "pkg/migration"},
 	"pkg/ledger/dynamo":                {"pkg/ledger", "pkg/ledger/dynamo/internal/table", "pkg/migration"},
 	"pkg/ledger/dynamo/internal/table": {"pkg/ledger", "pkg/migration"},
@@ -59,9 +59,14 @@ var layers = map[string][]string{
 	"pkg/progress":                     {"pkg/ledger", "pkg/migration"},
 	"pkg/gauges":                       {"pkg/progress"},
 	"pkg/history":                      {"pkg/migration"},
-	"pkg/trigger":                      {"pkg/emf", "pkg/ledger", "pkg/migration"},
+	"pkg/version":                      {},
+	"pkg/redact":                       {},
+	"pkg/request":                      {"pkg/redact"},
+	"pkg/cognitoevent":                 {"pkg/migration"},
+	"pkg/recorder":                     {"pkg/emf", "pkg/ledger", "pkg/migration", "pkg/redact"},
+	"pkg/signin":                       {"pkg/cognitoevent", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/version"},
 	"pkg/report":                       {"pkg/ledger", "pkg/progress"},
-	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration"},
+	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/oldpool"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/trigger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/recorder"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/signin"
 )
 
 func main() { function.Main(run) }
@@ -28,24 +29,28 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 		Tables  dynamo.Config
 		Spool   spool.Config
 		Policy  migration.Policy
-		Trigger trigger.Config
+		SignIn  signin.Config
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
 	}
-	if cfg.Trigger.NewUserPoolID == cfg.OldPool.UserPoolID {
+	if cfg.SignIn.NewUserPoolID == cfg.OldPool.UserPoolID {
 		return nil, errors.New("NEW_USER_POOL_ID and USER_POOL_ID are the same: allowed are two pools that are not the same")
 	}
 	aws, err := config.AWS(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return trigger.New(
-		cfg.Trigger,
+	records := recorder.New(
+		cfg.SignIn.Config,
+		ledger.New(dynamo.New(aws, cfg.Tables, cfg.SignIn.LedgerBudget*2/5), cfg.Policy, time.Now),
+		spool.New(aws, cfg.Spool, cfg.SignIn.SpoolBudget/2),
+	)
+	return signin.New(
+		cfg.SignIn,
 		cfg.Policy,
-		oldpool.New(aws, cfg.OldPool, cfg.Trigger.OldPoolBudget*3/5),
-		ledger.New(dynamo.New(aws, cfg.Tables, cfg.Trigger.LedgerBudget*2/5), cfg.Policy, time.Now),
-		spool.New(aws, cfg.Spool, cfg.Trigger.SpoolBudget/2),
+		oldpool.New(aws, cfg.OldPool, cfg.SignIn.OldPoolBudget*3/5),
+		records,
 		slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		time.Now,
 	), nil

@@ -15,10 +15,10 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/gauges"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/report"
 )
 
@@ -63,7 +63,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		deadDepth, deadErr := dead.Depth(ctx)
 		if err := errors.Join(err, deadErr); err != nil {
 			// The figures count all the same; that the queues could not be asked shows in them.
-			log.LogAttrs(ctx, slog.LevelError, "the spool could not be asked", slog.String("fault", ledger.Fault(err)))
+			log.LogAttrs(ctx, slog.LevelError, "the spool could not be asked", slog.String("fault", redact.Error(err)))
 			return p, nil
 		}
 		p.Spool = &progress.Spool{Waiting: depth, DeadLetters: deadDepth}

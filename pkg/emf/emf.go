@@ -62,3 +62,8 @@ func Attrs(at time.Time, namespace string, directives ...Directive) []slog.Attr 
 	}
 	return append(values, slog.Any("_aws", meta))
 }
+
+// Duration is a metric in milliseconds, to the microsecond.
+func Duration(name string, d time.Duration) Metric {
+	return Metric{Name: name, Unit: Milliseconds, Value: float64(d.Microseconds()) / 1000}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
 
 // Store keeps streams, records and tallies. The conformance suite in ledgertest holds every implementation to this contract.
@@ -85,7 +86,7 @@ func (e *ConflictError) Error() string {
 
 // ErrBehind says that the stream holds an event which the user's record does not know. Nothing was written. The progress
 // table was changed by hand or restored to an earlier time: rebuild the record from the stream.
-var ErrBehind = errors.New("the record is behind its stream: rebuild it")
+const ErrBehind = redact.Safe("the record is behind its stream: rebuild it")
 
 // Ledger appends to streams.
 type Ledger struct {
@@ -181,19 +182,4 @@ func (l *Ledger) commit(
 		return Appended{Event: decided}, err
 	}
 	return Appended{Event: e, Record: record, Reoffered: record.Reoffered > current.Reoffered}, nil
-}
-
-// Fault says in a log what an error of the ledger was. The errors of the layers below may quote more than a log should hold.
-func Fault(err error) string {
-	var api interface{ ErrorCode() string }
-	switch {
-	case errors.Is(err, ErrBehind):
-		return ErrBehind.Error()
-	case errors.As(err, &api):
-		return "the ledger refused: " + api.ErrorCode()
-	case errors.Is(err, context.DeadlineExceeded):
-		return "the ledger did not answer in time"
-	default:
-		return "the ledger could not be reached, or not be read"
-	}
 }

@@ -136,8 +136,14 @@ type Decision struct {
 // Decide decides an attempt. The name is what the user typed, r the current record (zero if there is none, or none was
 // read). Decide is total: whatever it is given comes to a defined outcome, and nothing unknown is ever let through.
 func (p Policy) Decide(t Trigger, name string, a Answer, r Record) Decision {
-	if a.Account == nil {
+	switch unknown := a.Account == nil; {
+	case unknown && a.AccountReason != UnknownUser:
 		return refuse(a.AccountReason)
+	case t == SignIn && a.Authentication.Reason.Outcome() == Failed:
+		// A password that could not be checked gets everybody the same answer: else an outage would tell who is known.
+		return refuse(a.Authentication.Reason)
+	case unknown:
+		return refuse(UnknownUser)
 	}
 	d := p.decide(t, name, a)
 	if r.Status == StatusConfirmed && p.Remigrate != RemigrateAllowed {

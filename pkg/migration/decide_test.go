@@ -205,3 +205,23 @@ func TestAliasesAreNoUsernames(t *testing.T) {
 		}
 	}
 }
+
+// While passwords can't be checked, nobody learns from the answer who is known: every account, or none, gets the same decision.
+func TestOutagesTellNothingAboutAccounts(t *testing.T) {
+	for _, reason := range Reasons() {
+		if reason.Outcome() != Failed {
+			continue
+		}
+		auth := Authentication{Reason: reason}
+		want := policy.Decide(SignIn, "ada", Answer{AccountReason: UnknownUser, Authentication: auth}, Record{})
+		for _, enabled := range []bool{true, false} {
+			for _, status := range []string{"CONFIRMED", "UNCONFIRMED", "RESET_REQUIRED", "EXTERNAL_PROVIDER", "NEW"} {
+				account := &Account{Sub: "s", Username: "ada", Enabled: enabled, Status: status}
+				got := policy.Decide(SignIn, "ada", Answer{Account: account, Authentication: auth}, Record{})
+				if got.Outcome != want.Outcome || got.Reason != want.Reason || got.OfferReset {
+					t.Errorf("%s, enabled %t, %s: %+v; an unknown user gets %+v", reason, enabled, status, got, want)
+				}
+			}
+		}
+	}
+}

@@ -7,7 +7,6 @@ package migration
 import (
 	"maps"
 	"slices"
-	"time"
 )
 
 // Trigger is why Cognito asks, by the event's triggerSource.
@@ -110,68 +109,3 @@ const (
 	Attempt      Kind = "attempt"
 	Confirmation Kind = "confirmation"
 )
-
-// Schema is the version of the event format that this code writes.
-const Schema = 1
-
-// Event is an immutable fact in one user's stream.
-//
-// Its fields are named in JSON as they are stored. Times are UTC and whole milliseconds (see Millis). It holds nothing that
-// identifies a person but the sub, a pseudonym that only the old pool can resolve.
-type Event struct {
-	Schema int    `json:"schema"` // version of this format
-	Sub    string `json:"sub"`    // the user's sub in the old pool: the stream's key
-	Seq    int    `json:"seq"`    // position in the stream, from 1, without gaps
-	ID     string `json:"id"`     // ULID, made when the attempt was decided
-	Kind   Kind   `json:"type"`
-
-	At         time.Time `json:"at"`          // when it was decided
-	RecordedAt time.Time `json:"recorded_at"` // when it was written; later than At if it went through the spool
-
-	Trigger   Trigger  `json:"trigger"`
-	Outcome   Outcome  `json:"outcome"`
-	Reason    Reason   `json:"reason"`
-	Challenge string   `json:"challenge"` // API name of the challenge that the old pool answered with
-	Factors   []string `json:"factors"`   // second factors that the user had in the old pool (UserMFASettingList); never nil
-
-	RequestID       string `json:"request_id"` // the function's invocation
-	FunctionVersion string `json:"function_version"`
-
-	Prev string `json:"prev"` // hash of the event before, empty for the first
-	Hash string `json:"hash"`
-}
-
-// Key names what happened, without when: repeats are told by it, and tallies count by it.
-// It reads Authentication.rejected.challenge.SMS_MFA.
-func (e Event) Key() string {
-	if e.Kind == Confirmation {
-		return string(Confirmation)
-	}
-	key := e.Trigger.short() + "." + string(e.Outcome)
-	if e.Reason != "" {
-		key += "." + string(e.Reason)
-	}
-	if e.Challenge != "" {
-		key += "." + e.Challenge
-	}
-	return key
-}
-
-func (t Trigger) short() string { return string(t)[min(len("UserMigration_"), len(t)):] }
-
-// status is the status that the event alone would give a user.
-func (e Event) status() Status {
-	switch {
-	case e.Kind == Confirmation:
-		return StatusConfirmed
-	case e.Outcome == Migrated:
-		return StatusMigrated
-	case e.Outcome == Rejected && e.Reason != WrongPassword && e.Reason != TooManyAttempts:
-		return StatusBlocked
-	default:
-		return StatusAttempted
-	}
-}
-
-// Millis cuts a time to what events keep: UTC, whole milliseconds.
-func Millis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

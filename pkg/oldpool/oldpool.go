@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
@@ -108,8 +109,13 @@ func neverSent(err error) aws.Ternary {
 
 // SignIn checks a password and looks the user up, both at the same time.
 func (p *Pool) SignIn(ctx context.Context, username, password string) migration.Answer {
-	if !usernamePattern.MatchString(username) {
+	if !isUsername(username) {
 		return p.Lookup(ctx, username)
+	}
+	if utf8.RuneCountInString(password) > maxPassword {
+		answer := p.Lookup(ctx, username)
+		answer.Authentication = migration.Authentication{Reason: migration.WrongPassword, Exception: "PasswordTooLong"}
+		return answer
 	}
 	p.dropStaleConnections()
 	var answer migration.Answer
@@ -164,13 +170,25 @@ func (p *Pool) authenticate(ctx context.Context, username, password string) migr
 	}
 }
 
+// Cognito's limits, in characters. Nobody can have a longer name or password: who gives one is refused like anybody else.
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
+const (
+	maxUsername = 128
+	maxPassword = 256
+)
+
 // usernamePattern is what Cognito takes for a username. It refuses a request with any other as badly formed, and has no such user.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
 var usernamePattern = regexp.MustCompile(`^[\p{L}\p{M}\p{S}\p{N}\p{P}]+$`)
 
+func isUsername(s string) bool {
+	return usernamePattern.MatchString(s) && utf8.RuneCountInString(s) <= maxUsername
+}
+
 // Lookup looks the user up.
 func (p *Pool) Lookup(ctx context.Context, username string) migration.Answer {
-	if !usernamePattern.MatchString(username) {
+	if !isUsername(username) {
 		return migration.Answer{AccountReason: migration.UnknownUser, AccountException: "NotAUsername"}
 	}
 	out, err := p.lookup.AdminGetUser(ctx, &cognito.AdminGetUserInput{UserPoolId: &p.config.UserPoolID, Username: &username})

@@ -12,6 +12,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
 
 // Config names where the metrics go.
@@ -82,7 +83,7 @@ func (h *Handler) replay(ctx context.Context, message events.SQSMessage) error {
 	}
 	appended, err := h.ledger.Replay(ctx, event)
 	if err != nil {
-		h.report(ctx, slog.LevelError, MetricReplayFailed, append(about, slog.String("fault", ledger.Fault(err)))...)
+		h.report(ctx, slog.LevelError, MetricReplayFailed, append(about, slog.String("fault", redact.Error(err)))...)
 		return err
 	}
 	h.report(ctx, slog.LevelInfo, MetricReplayed, append(about, slog.Bool("repeat", appended.Repeat))...)

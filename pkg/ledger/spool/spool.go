@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/oklog/ulid/v2"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
@@ -92,16 +90,5 @@ func Parse(body string) (migration.Event, error) {
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
 		return e, errors.New("the message is no event")
 	}
-	_, err := ulid.ParseStrict(e.ID)
-	switch {
-	case e.Schema != migration.Schema:
-		return e, fmt.Errorf("the event has schema %d: this version replays schema %d", e.Schema, migration.Schema)
-	case err != nil, e.Sub == "", e.At.IsZero(), e.Kind != migration.Attempt:
-		return e, errors.New("the event lacks its id, sub, time or type")
-	case !slices.Contains(migration.Triggers, e.Trigger), !slices.Contains(migration.Outcomes, e.Outcome):
-		return e, errors.New("the event has an unknown trigger or outcome")
-	case e.Outcome == migration.Migrated && e.Reason != "", e.Outcome != migration.Migrated && e.Reason.Outcome() != e.Outcome:
-		return e, errors.New("the event's reason does not belong to its outcome")
-	}
-	return e, nil
+	return e, e.Validate()
 }

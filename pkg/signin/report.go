@@ -1,10 +1,9 @@
-package trigger
+package signin
 
 import (
 	"cmp"
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -17,11 +16,6 @@ const (
 	MetricTurnedAway     = "TurnedAway"     // attempts in Mode Off
 	MetricLatency        = "Latency"        // of the whole invocation, without the cold start
 	MetricOldPoolLatency = "OldPoolLatency" // until the old pool had answered, tries included
-	MetricLedgerLatency  = "LedgerLatency"  // until the event was recorded, tries included
-	MetricRepeats        = "Repeats"        // attempts that the record already held
-	MetricReoffered      = "Reoffered"      // users whom the new pool asked for again
-	MetricSpooled        = "Spooled"        // events that the ledger could not take
-	MetricLostToLog      = "LostToLog"      // events that the spool could not take either
 )
 
 // The dimensions of MetricAttempts, which are also fields of the line.
@@ -34,18 +28,16 @@ const (
 // report writes the attempt's one log line. It holds no personal data but the sub, a pseudonym.
 func (h *Handler) report(ctx context.Context, a *attempt) {
 	attrs := []slog.Attr{
-		slog.String("request_id", a.requestID),
-		slog.String(DimensionTrigger, cmp.Or(string(a.trigger), "none")),
+		slog.String("request_id", a.origin.RequestID),
+		slog.String("version", a.origin.FunctionVersion),
+		slog.String(DimensionTrigger, cmp.Or(string(a.event.Trigger), "none")),
 		slog.String(DimensionOutcome, cmp.Or(string(a.decision.Outcome), "none")),
 		slog.String(DimensionReason, cmp.Or(string(a.decision.Reason), "none")),
 	}
 	for _, field := range []slog.Attr{
 		slog.String("challenge", a.decision.Challenge),
-		slog.String("sub", a.event.Sub),
-		slog.String("event_id", a.event.ID),
 		slog.String("account_exception", a.answer.AccountException),
 		slog.String("authentication_exception", a.answer.Authentication.Exception),
-		slog.String("fault", a.fault),
 	} {
 		if field.Value.String() != "" {
 			attrs = append(attrs, field)
@@ -54,10 +46,8 @@ func (h *Handler) report(ctx context.Context, a *attempt) {
 	if account := a.answer.Account; account != nil {
 		attrs = append(attrs, slog.String("account_status", account.Status))
 	}
-	if a.lost {
-		attrs = append(attrs, slog.Any("event", a.event)) // the last resort: whole, so that it can be replayed
-	}
-	attrs = append(attrs, emf.Attrs(a.at, h.config.Namespace,
+	attrs = append(attrs, a.recorded.Attrs()...)
+	attrs = append(attrs, emf.Attrs(a.origin.At, h.config.Namespace,
 		emf.Directive{
 			Dimensions: [][]string{{DimensionOutcome}, {DimensionTrigger, DimensionOutcome, DimensionReason}},
 			Metrics:    h.attempts(a),
@@ -65,7 +55,7 @@ func (h *Handler) report(ctx context.Context, a *attempt) {
 		emf.Directive{Dimensions: [][]string{{}}, Metrics: a.metrics()},
 	)...)
 	level := slog.LevelInfo
-	if a.decision.Outcome == migration.Failed || a.spooled || a.lost {
+	if a.decision.Outcome == migration.Failed || a.recorded.Spooled || a.recorded.Lost {
 		level = slog.LevelError
 	}
 	h.log.LogAttrs(ctx, level, "attempt", attrs...)
@@ -84,28 +74,12 @@ func (h *Handler) attempts(a *attempt) []emf.Metric {
 }
 
 func (a *attempt) metrics() []emf.Metric {
-	metrics := []emf.Metric{latency(MetricLatency, a.full)}
+	metrics := []emf.Metric{emf.Duration(MetricLatency, a.full)}
 	if a.oldPool > 0 {
-		metrics = append(metrics, latency(MetricOldPoolLatency, a.oldPool))
+		metrics = append(metrics, emf.Duration(MetricOldPoolLatency, a.oldPool))
 	}
-	if a.ledger > 0 {
-		metrics = append(metrics, latency(MetricLedgerLatency, a.ledger))
+	if a.turnedAway {
+		metrics = append(metrics, emf.Metric{Name: MetricTurnedAway, Unit: emf.Count, Value: 1})
 	}
-	for name, happened := range map[string]bool{
-		MetricRepeats:   a.appended.Repeat,
-		MetricReoffered: a.appended.Reoffered,
-		MetricSpooled:   a.spooled,
-		MetricLostToLog: a.lost,
-
-		MetricTurnedAway: a.turnedAway,
-	} {
-		if happened {
-			metrics = append(metrics, emf.Metric{Name: name, Unit: emf.Count, Value: 1})
-		}
-	}
-	return metrics
-}
-
-func latency(name string, d time.Duration) emf.Metric {
-	return emf.Metric{Name: name, Unit: emf.Milliseconds, Value: float64(d.Microseconds()) / 1000}
+	return append(metrics, a.recorded.Metrics()...)
 }

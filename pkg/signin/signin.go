@@ -1,6 +1,6 @@
-// Package trigger is the life of a sign-in: Cognito's event, the old pool's answer, the decision, its record in the ledger, one
+// Package signin is the life of a sign-in: Cognito's event, the old pool's answer, the decision, its record in the ledger, one
 // log line with the metrics, and the answer to Cognito.
-package trigger
+package signin
 
 import (
 	"context"
@@ -14,8 +14,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/oklog/ulid/v2"
 
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/cognitoevent"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/recorder"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
 )
 
 // Config bounds the work and says what must not be lost.
@@ -26,8 +28,7 @@ type Config struct {
 	// Cognito waits 5 s for an answer, cold start included. Budget bounds an invocation, the others its parts.
 	Budget        time.Duration `env:"BUDGET" envDefault:"4s"`
 	OldPoolBudget time.Duration `env:"OLD_POOL_BUDGET" envDefault:"2500ms"`
-	LedgerBudget  time.Duration `env:"LEDGER_BUDGET" envDefault:"1s"`
-	SpoolBudget   time.Duration `env:"SPOOL_BUDGET" envDefault:"400ms"`
+	recorder.Config
 
 	AuditPolicy AuditPolicy `env:"AUDIT_POLICY" envDefault:"spool"`
 	Mode        Mode        `env:"MODE" envDefault:"live"`
@@ -37,17 +38,20 @@ type Config struct {
 
 var poolID = regexp.MustCompile(`^[\w-]+_[0-9a-zA-Z]+$`)
 
-// minBudget is less than any of the three services needs for a first call.
-const minBudget = 100 * time.Millisecond
+// minOldPoolBudget is less than the old pool needs for a first call.
+const minOldPoolBudget = 100 * time.Millisecond
 
 // Validate names the variables that do not fit together.
 func (c Config) Validate() error {
-	parts := c.OldPoolBudget + c.LedgerBudget + c.SpoolBudget
+	if err := c.Config.Validate(); err != nil {
+		return err
+	}
+	parts := c.OldPoolBudget + c.Config.Total()
 	switch {
 	case c.NewUserPoolID != "" && !poolID.MatchString(c.NewUserPoolID):
 		return fmt.Errorf("NEW_USER_POOL_ID is %q: allowed is an id like eu-west-1_aB3dE5gH7, or nothing", c.NewUserPoolID)
-	case min(c.OldPoolBudget, c.LedgerBudget, c.SpoolBudget) < minBudget:
-		return fmt.Errorf("OLD_POOL_BUDGET, LEDGER_BUDGET and SPOOL_BUDGET must be at least %s each", minBudget)
+	case c.OldPoolBudget < minOldPoolBudget:
+		return fmt.Errorf("OLD_POOL_BUDGET is %s: allowed is at least %s", c.OldPoolBudget, minOldPoolBudget)
 	case parts > c.Budget:
 		return fmt.Errorf("BUDGET is %s: allowed is at least %s, the sum of OLD_POOL_BUDGET, LEDGER_BUDGET and SPOOL_BUDGET",
 			c.Budget, parts)
@@ -105,14 +109,10 @@ type OldPool interface {
 	Lookup(ctx context.Context, username string) migration.Answer
 }
 
-// Ledger appends the event that decide makes of the user's record; see ledger.Ledger.
-type Ledger interface {
-	Append(ctx context.Context, sub string, decide func(migration.Record) migration.Event) (ledger.Appended, error)
-}
-
-// Spool keeps an event until it can be replayed into the ledger.
-type Spool interface {
-	Send(ctx context.Context, e migration.Event) error
+// Recorder records the event that decide makes of the user's record, and says what became of it; see recorder.Recorder.
+type Recorder interface {
+	Record(ctx context.Context, sub string, decide func(migration.Record) migration.Event,
+		instead func(migration.Event) migration.Event) recorder.Recorded
 }
 
 // The texts that reach the app, inside "UserMigration failed with error TEXT.". Apps match on them: they never change.
@@ -131,46 +131,38 @@ func (e answerError) Error() string { return string(e) }
 
 // Handler handles one invocation at a time, as Lambda does.
 type Handler struct {
-	config Config
-	policy migration.Policy
-	old    OldPool
-	ledger Ledger
-	spool  Spool
-	log    *slog.Logger
-	now    func() time.Time
+	config   Config
+	policy   migration.Policy
+	old      OldPool
+	recorder Recorder
+	log      *slog.Logger
+	now      func() time.Time
 }
 
 // New wires a handler. Its log lines are JSON objects with the metrics at their top level, so log must write such lines.
 func New(
-	config Config, policy migration.Policy, old OldPool, ledger Ledger, spool Spool, log *slog.Logger, now func() time.Time,
+	config Config, policy migration.Policy, old OldPool, recorder Recorder, log *slog.Logger, now func() time.Time,
 ) *Handler {
-	return &Handler{config: config, policy: policy, old: old, ledger: ledger, spool: spool, log: log, now: now}
+	return &Handler{config: config, policy: policy, old: old, recorder: recorder, log: log, now: now}
 }
 
 // attempt is one invocation, and what its log line says.
 type attempt struct {
-	trigger   migration.Trigger
-	at        time.Time
-	requestID string
+	event  cognitoevent.UserMigration
+	origin migration.Origin
 
 	answer   migration.Answer
 	decision migration.Decision
-	event    migration.Event // zero if there is no sub
-	appended ledger.Appended
-	fault    string // what stood in the way, without personal data
+	recorded recorder.Recorded
 
-	spooled, lost         bool
-	turnedAway            bool // not asked about
-	oldPool, ledger, full time.Duration
+	turnedAway    bool // not asked about
+	oldPool, full time.Duration
 }
 
 // Invoke decides about one user and answers Cognito. It implements lambda.Handler, so that an event that is no JSON comes here
 // as well. All that it started has ended when it returns.
 func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error) {
-	a := &attempt{at: migration.Millis(h.now())}
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		a.requestID = lc.AwsRequestID
-	}
+	a := &attempt{origin: h.origin(ctx)}
 	start := time.Now()
 	ctx, cancel := context.WithDeadline(ctx, h.deadline(ctx, start))
 	defer cancel()
@@ -178,7 +170,7 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 		if p := recover(); p != nil {
 			// The value may quote what the user typed; the stack holds no values.
 			h.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("type", fmt.Sprintf("%T", p)),
-				slog.String("request_id", a.requestID), slog.String("stack", string(debug.Stack())))
+				slog.String("request_id", a.origin.RequestID), slog.String("stack", string(debug.Stack())))
 			a.decision = migration.Decision{Outcome: migration.Failed, Reason: migration.Internal}
 			out, err = nil, TemporarilyUnavailable
 		}
@@ -186,35 +178,55 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 		h.report(ctx, a)
 	}()
 
-	e, err := parse(raw)
-	if err == nil && h.config.NewUserPoolID != "" && e.poolID != h.config.NewUserPoolID {
-		err = errors.New("the event is from another user pool than NEW_USER_POOL_ID")
-	}
-	if err != nil {
+	if a.event, err = h.parse(raw); err != nil {
 		a.decision = migration.Decision{Outcome: migration.Failed, Reason: migration.Misconfigured}
-		a.fault = err.Error()
+		a.recorded.Fault = err.Error()
 		return nil, UnsupportedEvent
 	}
-	a.trigger = e.trigger
-
 	if h.config.Mode == Off {
 		a.turnedAway = true
-		return e.answer(migration.Decision{})
+		return a.event.Answer(migration.Decision{})
 	}
-	h.ask(ctx, a, e)
+	h.ask(ctx, a)
 	if h.config.Mode == Shadow {
-		a.decision = h.policy.Decide(a.trigger, e.username, a.answer, migration.Record{})
-		return e.answer(migration.Decision{})
+		a.decide(h.policy, migration.Record{})
+		return a.event.Answer(migration.Decision{})
 	}
-	h.decide(ctx, a, e)
+	h.decide(ctx, a)
 	switch {
 	case a.decision.Outcome == migration.Failed:
 		return nil, TemporarilyUnavailable
 	case a.decision.OfferReset:
 		return nil, ResetPassword
 	default:
-		return e.answer(a.decision)
+		return a.event.Answer(a.decision)
 	}
+}
+
+// origin says which invocation this is.
+func (h *Handler) origin(ctx context.Context) migration.Origin {
+	at := h.now()
+	o := migration.Origin{ID: newID(at), At: at, FunctionVersion: version.String()}
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		o.RequestID = lc.AwsRequestID
+	}
+	return o
+}
+
+func newID(at time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String()
+}
+
+// parse reads an event of the new pool.
+func (h *Handler) parse(raw []byte) (cognitoevent.UserMigration, error) {
+	e, err := cognitoevent.ParseUserMigration(raw)
+	if err != nil {
+		return cognitoevent.UserMigration{}, err
+	}
+	if h.config.NewUserPoolID != "" && e.PoolID != h.config.NewUserPoolID {
+		return cognitoevent.UserMigration{}, errors.New("the event is from another user pool than NEW_USER_POOL_ID")
+	}
+	return e, nil
 }
 
 // margin is what is left of Lambda's time for the log line and the answer: a function that is cut off gives neither.
@@ -229,88 +241,42 @@ func (h *Handler) deadline(ctx context.Context, start time.Time) time.Time {
 	return deadline
 }
 
-// within returns a context for a part of the work that leaves time for the parts after it.
-func within(ctx context.Context, budget, after time.Duration) (context.Context, context.CancelFunc) {
-	deadline, _ := ctx.Deadline()
-	return context.WithDeadline(ctx, earlier(time.Now().Add(budget), deadline.Add(-after)))
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func (h *Handler) ask(ctx context.Context, a *attempt, e event) {
-	ctx, cancel := within(ctx, h.config.OldPoolBudget, h.config.LedgerBudget+h.config.SpoolBudget)
+func (h *Handler) ask(ctx context.Context, a *attempt) {
+	ctx, cancel := recorder.Within(ctx, h.config.OldPoolBudget, h.config.Config.Total())
 	defer cancel()
 	start := time.Now()
-	if a.trigger == migration.SignIn {
-		a.answer = h.old.SignIn(ctx, e.username, e.password)
+	if a.event.Trigger == migration.SignIn {
+		a.answer = h.old.SignIn(ctx, a.event.Username, a.event.Password)
 	} else {
-		a.answer = h.old.Lookup(ctx, e.username)
+		a.answer = h.old.Lookup(ctx, a.event.Username)
 	}
 	a.oldPool = time.Since(start)
 }
 
 // decide decides, and records the decision before anyone is told.
-func (h *Handler) decide(ctx context.Context, a *attempt, e event) {
-	a.decision = h.policy.Decide(a.trigger, e.username, a.answer, migration.Record{})
+func (h *Handler) decide(ctx context.Context, a *attempt) {
 	if a.answer.Account == nil {
-		return // without a sub there is no stream to record in
-	}
-	a.event = h.newEvent(a)
-	start := time.Now()
-	appended, err := h.append(ctx, a, e)
-	a.ledger = time.Since(start)
-	if err == nil {
-		a.appended = appended
+		a.decide(h.policy, migration.Record{}) // without a sub there is no stream to record in
 		return
 	}
-	a.fault = ledger.Fault(err)
-	if h.config.AuditPolicy == AuditRequired {
+	a.recorded = h.recorder.Record(ctx, a.answer.Account.Sub, func(current migration.Record) migration.Event {
+		a.decide(h.policy, current)
+		return a.newEvent()
+	}, func(decided migration.Event) migration.Event {
+		if h.config.AuditPolicy != AuditRequired {
+			return decided
+		}
 		// What the ledger could not take has not happened: the user is refused, and that is another event.
 		a.decision = migration.Decision{Outcome: migration.Failed, Reason: migration.AuditUnavailable}
-		a.event = h.newEvent(a)
-	}
-	h.keep(ctx, a)
-}
-
-func (h *Handler) append(ctx context.Context, a *attempt, e event) (ledger.Appended, error) {
-	ctx, cancel := within(ctx, h.config.LedgerBudget, h.config.SpoolBudget)
-	defer cancel()
-	return h.ledger.Append(ctx, a.event.Sub, func(standing migration.Record) migration.Event {
-		a.decision = h.policy.Decide(a.trigger, e.username, a.answer, standing)
-		a.event.Outcome, a.event.Reason, a.event.Challenge = a.decision.Outcome, a.decision.Reason, a.decision.Challenge
-		return a.event
+		a.origin.ID = newID(a.origin.At)
+		return a.newEvent()
 	})
 }
 
-func (h *Handler) newEvent(a *attempt) migration.Event {
-	return migration.Event{
-		Schema:          migration.Schema,
-		Sub:             a.answer.Account.Sub,
-		ID:              ulid.MustNew(ulid.Timestamp(a.at), ulid.DefaultEntropy()).String(),
-		Kind:            migration.Attempt,
-		At:              a.at,
-		Trigger:         a.trigger,
-		Outcome:         a.decision.Outcome,
-		Reason:          a.decision.Reason,
-		Challenge:       a.decision.Challenge,
-		Factors:         append([]string{}, a.answer.Account.Factors...),
-		RequestID:       a.requestID,
-		FunctionVersion: lambdacontext.FunctionVersion,
-	}
+func (a *attempt) decide(policy migration.Policy, current migration.Record) {
+	a.decision = policy.Decide(a.event.Trigger, a.event.Username, a.answer, current)
 }
 
-// keep puts the event where replay will find it: the spool, or the log as the last resort.
-func (h *Handler) keep(ctx context.Context, a *attempt) {
-	ctx, cancel := within(ctx, h.config.SpoolBudget, 0)
-	defer cancel()
-	if h.spool != nil && h.spool.Send(ctx, a.event) == nil {
-		a.spooled = true
-		return
-	}
-	a.lost = true
+func (a *attempt) newEvent() migration.Event {
+	return migration.NewAttempt(a.origin, a.event.Trigger, *a.answer.Account, a.decision)
 }

@@ -1,0 +1,116 @@
+package migration
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// Schema is the version of the event format that this code writes.
+const Schema = 1
+
+// Event is an immutable fact in one user's stream.
+//
+// Its fields are named in JSON as they are stored. Times are UTC and whole milliseconds (see Millis). It holds nothing that
+// identifies a person but the sub, a pseudonym that only the old pool can resolve.
+type Event struct {
+	Schema int    `json:"schema"` // version of this format
+	Sub    string `json:"sub"`    // the user's sub in the old pool: the stream's key
+	Seq    int    `json:"seq"`    // position in the stream, from 1, without gaps
+	ID     string `json:"id"`     // ULID, made when the attempt was decided
+	Kind   Kind   `json:"type"`
+
+	At         time.Time `json:"at"`          // when it was decided
+	RecordedAt time.Time `json:"recorded_at"` // when it was written; later than At if it went through the spool
+
+	Trigger   Trigger  `json:"trigger"`
+	Outcome   Outcome  `json:"outcome"`
+	Reason    Reason   `json:"reason"`
+	Challenge string   `json:"challenge"` // API name of the challenge that the old pool answered with
+	Factors   []string `json:"factors"`   // second factors that the user had in the old pool (UserMFASettingList); never nil
+
+	RequestID       string `json:"request_id"`       // the function's invocation
+	FunctionVersion string `json:"function_version"` // what the function was built from; events before that was known have Lambda's "$LATEST"
+
+	Prev string `json:"prev"` // hash of the event before, empty for the first
+	Hash string `json:"hash"`
+}
+
+// Origin is which invocation, of which version, an event comes from.
+type Origin struct {
+	ID              string    // ULID of the event
+	At              time.Time // when it was decided
+	RequestID       string
+	FunctionVersion string
+}
+
+// NewAttempt makes the event of an attempt about an account.
+func NewAttempt(o Origin, t Trigger, account Account, d Decision) Event {
+	return Event{
+		Schema: Schema, Kind: Attempt, Sub: account.Sub, ID: o.ID, At: Millis(o.At),
+		Trigger: t, Outcome: d.Outcome, Reason: d.Reason, Challenge: d.Challenge,
+		Factors:   append([]string{}, account.Factors...),
+		RequestID: o.RequestID, FunctionVersion: o.FunctionVersion,
+	}
+}
+
+// eventID is the form of a ULID. https://github.com/ulid/spec
+var eventID = regexp.MustCompile(`^[0-7][0-9A-HJKMNP-TV-Z]{25}$`)
+
+// Validate refuses an event that this version could not have made. Its errors quote nothing of the event.
+func (e Event) Validate() error {
+	switch {
+	case e.Schema != Schema:
+		return fmt.Errorf("the event has schema %d: this version knows schema %d", e.Schema, Schema)
+	case !eventID.MatchString(e.ID), e.Sub == "", e.At.IsZero():
+		return errors.New("the event lacks its id, sub or time")
+	case e.Kind == Confirmation:
+		if e.Trigger != "" || e.Outcome != "" || e.Reason != "" || e.Challenge != "" {
+			return errors.New("the event is a confirmation, and has what only an attempt has")
+		}
+	case e.Kind != Attempt:
+		return errors.New("the event has an unknown type")
+	case !slices.Contains(Triggers, e.Trigger), !slices.Contains(Outcomes, e.Outcome):
+		return errors.New("the event has an unknown trigger or outcome")
+	case e.Outcome == Migrated && e.Reason != "", e.Outcome != Migrated && e.Reason.Outcome() != e.Outcome:
+		return errors.New("the event's reason does not belong to its outcome")
+	}
+	return nil
+}
+
+// Key names what happened, without when: repeats are told by it, and tallies count by it.
+// It reads Authentication.rejected.challenge.SMS_MFA.
+func (e Event) Key() string {
+	if e.Kind == Confirmation {
+		return string(Confirmation)
+	}
+	key := e.Trigger.short() + "." + string(e.Outcome)
+	if e.Reason != "" {
+		key += "." + string(e.Reason)
+	}
+	if e.Challenge != "" {
+		key += "." + e.Challenge
+	}
+	return key
+}
+
+func (t Trigger) short() string { return string(t)[min(len("UserMigration_"), len(t)):] }
+
+// status is the status that the event alone would give a user.
+func (e Event) status() Status {
+	switch {
+	case e.Kind == Confirmation:
+		return StatusConfirmed
+	case e.Outcome == Migrated:
+		return StatusMigrated
+	case e.Outcome == Rejected && e.Reason != WrongPassword && e.Reason != TooManyAttempts:
+		return StatusBlocked
+	default:
+		return StatusAttempted
+	}
+}
+
+// Millis cuts a time to what events keep: UTC, whole milliseconds.
+func Millis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,40 @@
+// Package redact says in a log what an error was, and leaves out what it may quote: what a user typed, or the name of a role.
+package redact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/smithy-go"
+)
+
+// Safe is an error whose text quotes nothing that a log must not hold.
+type Safe string
+
+func (s Safe) Error() string { return string(s) }
+
+// Error describes an error by what is safe of it: the text of a Safe error, or the operation of AWS's that failed and the code of its
+// error ("DynamoDB refused Query: AccessDeniedException").
+func Error(err error) string {
+	var safe Safe
+	if errors.As(err, &safe) {
+		return safe.Error()
+	}
+	var operation *smithy.OperationError
+	var api smithy.APIError
+	var timeout interface{ Timeout() bool }
+	late := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+	switch {
+	case !errors.As(err, &operation) && late:
+		return "there was not enough time"
+	case operation == nil:
+		return fmt.Sprintf("an error of type %T", err)
+	case errors.As(err, &api):
+		return fmt.Sprintf("%s refused %s: %s", operation.Service(), operation.Operation(), api.ErrorCode())
+	case late:
+		return fmt.Sprintf("%s did not answer %s in time", operation.Service(), operation.Operation())
+	default:
+		return fmt.Sprintf("%s could not be reached for %s", operation.Service(), operation.Operation())
+	}
+}

@@ -50,7 +50,7 @@ var layers = map[string][]string{
 	"pkg/oldpool":                      {"pkg/migration"},
 	"pkg/ledger":                       {"pkg/migration", "pkg/redact"},
 	"pkg/ledger/memory":                {"pkg/ledger", "pkg/migration"},
-	"pkg/ledger/dynamo":                {"pkg/ledger", "pkg/ledger/dynamo/internal/table", "pkg/migration"},
+	"pkg/ledger/dynamo":                {"pkg/ledger", "pkg/ledger/dynamo/internal/table", "pkg/migration", "pkg/redact"},
 	"pkg/ledger/dynamo/internal/table": {"pkg/ledger", "pkg/migration"},
 	"pkg/ledger/dynamo/fsck":           {"pkg/ledger", "pkg/ledger/dynamo", "pkg/ledger/dynamo/internal/table", "pkg/migration"},
 	"pkg/ledger/spool":                 {"pkg/migration"},
@@ -65,7 +65,7 @@ var layers = map[string][]string{
 	"pkg/cognitoevent":                 {"pkg/migration"},
 	"pkg/recorder":                     {"pkg/emf", "pkg/ledger", "pkg/migration", "pkg/redact"},
 	"pkg/signin":                       {"pkg/cognitoevent", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/version"},
-	"pkg/report":                       {"pkg/ledger", "pkg/progress"},
+	"pkg/report":                       {"pkg/ledger", "pkg/progress", "pkg/redact", "pkg/request", "pkg/version"},
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
 }
 

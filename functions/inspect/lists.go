@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
@@ -22,30 +23,52 @@ type trail struct {
 	Next   string            `json:"next"`  // asks for the next page; empty after the last
 }
 
-// listTrail lists a period's events in the order of their recording. A page may hold fewer events than there are left, even none,
-// where a filter leaves them out or there were none for long.
-func listTrail(ctx context.Context, store *dynamo.Store, req request, now time.Time) (trail, error) {
-	from, err := moment("from", req.From)
-	if err != nil {
-		return trail{}, err
+type trailRequest struct {
+	From      string            `json:"from" request:"required"` // a day, or a time
+	To        string            `json:"to"`
+	Outcome   migration.Outcome `json:"outcome"`
+	Reason    migration.Reason  `json:"reason"`
+	Challenge string            `json:"challenge"`
+	Next      string            `json:"next"`
+}
+
+// Validate implements what request.NewView asks for.
+func (r trailRequest) Validate() error {
+	_, fromErr := moment(r.From)
+	toErr := error(nil)
+	if r.To != "" {
+		_, toErr = moment(r.To)
 	}
-	until := migration.Millis(now.Add(-settled))
-	if req.To != "" {
-		to, err := moment("to", req.To)
+	if r.Outcome != "" && !slices.Contains(migration.Outcomes, r.Outcome) {
+		return fmt.Errorf(`"outcome" is none of %s`, list(migration.Outcomes))
+	}
+	return errors.Join(fromErr, toErr, knownReason(r.Reason))
+}
+
+// trail lists a period's events in the order of their recording. A page may hold fewer events than there are left, even none,
+// where a filter leaves them out or there were none for long.
+func (i inspector) trail(ctx context.Context, r trailRequest) (any, error) {
+	from, err := moment(r.From)
+	if err != nil {
+		return nil, err
+	}
+	until := migration.Millis(time.Now().Add(-settled))
+	if r.To != "" {
+		to, err := moment(r.To)
 		if err != nil {
-			return trail{}, err
+			return nil, err
 		}
 		if to.Before(until) {
 			until = to
 		}
 	}
-	events, next, err := store.Trail(ctx, from, until, req.Next, pageSize)
+	events, next, err := i.store.Trail(ctx, from, until, r.Next, pageSize)
 	if err != nil {
-		return trail{}, err
+		return nil, err
 	}
 	answer := trail{Events: []migration.Event{}, Until: until, Next: next}
 	for _, e := range events {
-		if matches(req.Outcome, e.Outcome) && matches(req.Reason, e.Reason) && matches(req.Challenge, e.Challenge) {
+		if matches(r.Outcome, e.Outcome) && matches(r.Reason, e.Reason) && matches(r.Challenge, e.Challenge) {
 			answer.Events = append(answer.Events, e)
 		}
 	}
@@ -55,13 +78,28 @@ func listTrail(ctx context.Context, store *dynamo.Store, req request, now time.T
 func matches[T ~string](filter, value T) bool { return filter == "" || filter == value }
 
 // moment reads a time, or a day, which stands for its beginning in UTC.
-func moment(name, text string) (time.Time, error) {
+func moment(text string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf(`%q is no time: allowed is "2026-07-14" or "2026-07-14T12:00:00Z"; %s`, name, usage)
+	return time.Time{}, fmt.Errorf("%q is no time: it reads like 2026-07-14 or 2026-07-14T12:00:00Z", text)
+}
+
+func knownReason(r migration.Reason) error {
+	if r != "" && r.Outcome() == "" {
+		return fmt.Errorf(`"reason" is none of %s`, list(migration.Reasons()))
+	}
+	return nil
+}
+
+func list[T ~string](values []T) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ", ")
 }
 
 type waiting struct {
@@ -78,15 +116,38 @@ type waitingUser struct {
 	Reoffered int              `json:"reoffered"`
 }
 
-// listWaiting lists who is blocked by one thing, or migrated and not confirmed.
-func listWaiting(ctx context.Context, store *dynamo.Store, where migration.Record, next string) (waiting, error) {
-	if where.Status == migration.StatusBlocked && where.Reason == "" {
-		return waiting{}, errors.New(`"blocked" lists by reason, as "progress" of the report names them: ` + usage)
+type blockedRequest struct {
+	Reason    migration.Reason `json:"reason" request:"required"` // as "progress" of the report names them
+	Challenge string           `json:"challenge"`
+	Next      string           `json:"next"`
+}
+
+// Validate implements what request.NewView asks for.
+func (r blockedRequest) Validate() error { return knownReason(r.Reason) }
+
+// blocked lists who is blocked by one thing.
+func (i inspector) blocked(ctx context.Context, r blockedRequest) (any, error) {
+	return i.waiting(ctx, migration.Record{Status: migration.StatusBlocked, Reason: r.Reason, Challenge: r.Challenge}, r.Next)
+}
+
+type unconfirmedRequest struct {
+	Next string `json:"next"`
+}
+
+// unconfirmed lists who was handed over and is not confirmed.
+func (i inspector) unconfirmed(ctx context.Context, r unconfirmedRequest) (any, error) {
+	return i.waiting(ctx, migration.Record{Status: migration.StatusMigrated}, r.Next)
+}
+
+// waiting lists who has the standing of a record.
+func (i inspector) waiting(ctx context.Context, of migration.Record, next string) (any, error) {
+	records, next, err := i.store.Standing(ctx, of.Standing(), next, pageSize)
+	if err != nil {
+		return nil, err
 	}
-	records, next, err := store.Standing(ctx, where.Standing(), next, pageSize)
 	answer := waiting{Users: []waitingUser{}, Next: next}
 	for _, r := range records {
 		answer.Users = append(answer.Users, waitingUser{r.Sub, r.Since, r.Reason, r.Challenge, r.LastAt, r.Reoffered})
 	}
-	return answer, err
+	return answer, nil
 }

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"log/slog"
+	"os"
 	"strconv"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
@@ -16,26 +19,11 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/oldpool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/preflight"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
 )
 
 func main() { function.Main(run) }
-
-const usage = `allowed is {"view":"user","sub":"…"} or {"view":"user","username":"…"} with "next", ` +
-	`{"view":"trail","from":"2026-07-14"} with "to", "outcome", "reason", "challenge" and "next" as you like, ` +
-	`{"view":"blocked","reason":"…"} with "challenge" and "next", {"view":"unconfirmed"} with "next", or {"view":"preflight"}`
-
-type request struct {
-	View     string `json:"view"`
-	Sub      string `json:"sub"`
-	Username string `json:"username"`
-
-	From      string            `json:"from"`
-	To        string            `json:"to"`
-	Outcome   migration.Outcome `json:"outcome"`
-	Reason    migration.Reason  `json:"reason"`
-	Challenge string            `json:"challenge"`
-	Next      string            `json:"next"`
-}
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
 	var cfg struct {
@@ -50,51 +38,56 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	if err != nil {
 		return nil, err
 	}
-	store := dynamo.New(aws, cfg.Tables, 2*time.Second)
-	old := oldpool.New(aws, cfg.OldPool, 2*time.Second)
-
-	return func(ctx context.Context, raw json.RawMessage) (any, error) {
-		var req request
-		if err := json.Unmarshal(raw, &req); err != nil {
-			return nil, errors.New("the request is not understood: " + usage)
-		}
-		switch req.View {
-		case "user":
-			return tellUser(ctx, store, old, req)
-		case "trail":
-			return listTrail(ctx, store, req, time.Now())
-		case "blocked":
-			where := migration.Record{Status: migration.StatusBlocked, Reason: req.Reason, Challenge: req.Challenge}
-			return listWaiting(ctx, store, where, req.Next)
-		case "unconfirmed":
-			return listWaiting(ctx, store, migration.Record{Status: migration.StatusMigrated}, req.Next)
-		case "preflight":
-			return checkSetUp(ctx, aws, cfg.OldPool, cfg.Preflight)
-		default:
-			return nil, fmt.Errorf("view %q is unknown: %s", req.View, usage)
-		}
-	}, nil
+	i := inspector{
+		store: dynamo.New(aws, cfg.Tables, 2*time.Second), old: oldpool.New(aws, cfg.OldPool, 2*time.Second),
+		aws: aws, oldPool: cfg.OldPool, preflight: cfg.Preflight,
+	}
+	return request.Handler(slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+		request.NewView("user", i.user),
+		request.NewView("trail", i.trail),
+		request.NewView("blocked", i.blocked),
+		request.NewView("unconfirmed", i.unconfirmed),
+		request.NewView("preflight", i.checkSetUp),
+	), nil
 }
 
-// tellUser tells one user's history.
-func tellUser(ctx context.Context, store *dynamo.Store, old *oldpool.Pool, req request) (any, error) {
-	switch {
-	case (req.Sub == "") == (req.Username == ""):
-		return nil, errors.New("the user is named by sub or by username, not by both or neither: " + usage)
-	case req.Username != "":
-		answer := old.Lookup(ctx, req.Username)
-		if answer.Account == nil {
-			return nil, fmt.Errorf("the old pool does not tell the user's sub: %s", answer.AccountReason)
-		}
-		req.Sub = answer.Account.Sub
+type inspector struct {
+	store     *dynamo.Store
+	old       *oldpool.Pool
+	aws       aws.Config
+	oldPool   oldpool.Config
+	preflight preflight.Config
+}
+
+type userRequest struct {
+	Sub      string `json:"sub"`
+	Username string `json:"username"`
+	Next     string `json:"next"`
+}
+
+// Validate implements what request.NewView asks for.
+func (r userRequest) Validate() error {
+	if (r.Sub == "") == (r.Username == "") {
+		return errors.New(`the user is named by "sub" or by "username", not by both or neither`)
 	}
-	stream, err := store.Stream(ctx, req.Sub)
+	return nil
+}
+
+// user tells one user's history.
+func (i inspector) user(ctx context.Context, r userRequest) (any, error) {
+	if r.Username != "" {
+		answer := i.old.Lookup(ctx, r.Username)
+		if answer.Account == nil {
+			return nil, redact.Safe("the old pool does not tell the user's sub: " + string(answer.AccountReason))
+		}
+		r.Sub = answer.Account.Sub
+	}
+	stream, err := i.store.Stream(ctx, r.Sub)
 	if err != nil {
 		return nil, err
 	}
-	answer := told{History: history.Tell(req.Sub, stream)}
-	answer.Events, answer.Next, err = pageOf(answer.Events, req.Next)
-	if err != nil {
+	answer := told{History: history.Tell(r.Sub, stream)}
+	if answer.Events, answer.Next, err = pageOf(answer.Events, r.Next); err != nil {
 		return nil, err
 	}
 	return answer, nil

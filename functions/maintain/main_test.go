@@ -19,11 +19,24 @@ func TestRequestsThatAreNotUnderstood(t *testing.T) {
 	}
 	for _, request := range []string{
 		"", "null", "[]", "{}", `{"view":"delete"}`, `{"view":1}`, `{"view":"verify","day":"yesterday"}`, `{"view":"verify","seconds":-1}`,
-		`{"view":"verify","every_hours":-1}`,
-		`{"view":"rebuild","seconds":"x"}`,
+		`{"view":"verify","every_hours":-1}`, `{"view":"verify","username":"ada"}`, `{"view":"verify","sub":"x","day":"2026-07-14"}`,
 	} {
 		answer, err := handler(t.Context(), []byte(request))
 		if err == nil || !strings.Contains(err.Error(), `allowed is {"view":"verify"}`) {
+			t.Errorf("%s: %v, %v", request, answer, err)
+		}
+	}
+}
+
+// A view of another form names its own fields.
+func TestRebuildsThatAreNotUnderstood(t *testing.T) {
+	handler, err := run(t.Context(), []string{"AUDIT_TABLE=audit", "PROGRESS_TABLE=progress"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, request := range []string{`{"view":"rebuild","seconds":"x"}`, `{"view":"rebuild","day":"2026-07-14"}`} {
+		answer, err := handler(t.Context(), []byte(request))
+		if err == nil || !strings.Contains(err.Error(), `allowed is {"view":"rebuild"} with "anew", "seconds"`) {
 			t.Errorf("%s: %v, %v", request, answer, err)
 		}
 	}
@@ -43,17 +56,17 @@ func TestUntil(t *testing.T) {
 // The alarm rings from the first finding until all was verified and nothing found.
 func TestFindingsAreMeasured(t *testing.T) {
 	for name, tt := range map[string]struct {
-		request  request
+		request  verifyRequest
 		verified ledger.Verification
 		want     bool
 	}{
-		"everything, and nothing found":   {request{}, ledger.Verification{Complete: true}, true},
-		"everything, and something found": {request{}, ledger.Verification{Complete: true, FindingCount: 2}, true},
-		"nothing found so far":            {request{}, ledger.Verification{}, false},
-		"something found so far":          {request{}, ledger.Verification{FindingCount: 2}, true},
-		"one user is clean":               {request{Sub: "x"}, ledger.Verification{Complete: true}, false},
-		"one user is not":                 {request{Sub: "x"}, ledger.Verification{Complete: true, FindingCount: 2}, true},
-		"one day is clean":                {request{Day: "x"}, ledger.Verification{Complete: true}, false},
+		"everything, and nothing found":   {verifyRequest{}, ledger.Verification{Complete: true}, true},
+		"everything, and something found": {verifyRequest{}, ledger.Verification{Complete: true, FindingCount: 2}, true},
+		"nothing found so far":            {verifyRequest{}, ledger.Verification{}, false},
+		"something found so far":          {verifyRequest{}, ledger.Verification{FindingCount: 2}, true},
+		"one user is clean":               {verifyRequest{Sub: "x"}, ledger.Verification{Complete: true}, false},
+		"one user is not":                 {verifyRequest{Sub: "x"}, ledger.Verification{Complete: true, FindingCount: 2}, true},
+		"one day is clean":                {verifyRequest{Day: "x"}, ledger.Verification{Complete: true}, false},
 	} {
 		found := func(a slog.Attr) bool {
 			return a.Key == metricVerifyFindings && a.Value.Float64() == float64(tt.verified.FindingCount)

@@ -4,8 +4,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -17,22 +15,11 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/gauges"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/report"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
 )
 
 func main() { function.Main(run) }
-
-const usage = `allowed is {"view":"progress"}, {"view":"html"} or {"view":"gauges"}`
-
-type request struct {
-	View     string `json:"view"`
-	Describe bool   `json:"describe"` // a custom widget that is being set up
-	Widget   *struct {
-		Theme report.Theme `json:"theme"`
-	} `json:"widgetContext"`
-}
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
 	var cfg struct {
@@ -48,54 +35,43 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	if err != nil {
 		return nil, err
 	}
-	store := dynamo.New(aws, cfg.Tables, 2*time.Second)
-	waiting := spool.New(aws, cfg.Spool, time.Second)
-	dead := spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second)
-	metrics := cloudwatch.NewFromConfig(aws)
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-
-	collect := func(ctx context.Context) (progress.Progress, error) {
-		p, err := progress.Collect(ctx, store, time.Now())
-		if err != nil {
-			return p, err
-		}
-		depth, err := waiting.Depth(ctx)
-		deadDepth, deadErr := dead.Depth(ctx)
-		if err := errors.Join(err, deadErr); err != nil {
-			// The figures count all the same; that the queues could not be asked shows in them.
-			log.LogAttrs(ctx, slog.LevelError, "the spool could not be asked", slog.String("fault", redact.Error(err)))
-			return p, nil
-		}
-		p.Spool = &progress.Spool{Waiting: depth, DeadLetters: deadDepth}
-		return p, nil
+	r := reporter{
+		Collector: report.Collector{
+			Ledger:      dynamo.New(aws, cfg.Tables, 2*time.Second),
+			Spool:       spool.New(aws, cfg.Spool, time.Second),
+			DeadLetters: spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second),
+			Log:         log,
+		},
+		metrics: cloudwatch.NewFromConfig(aws), namespace: cfg.Gauges.Namespace,
 	}
+	return report.OrWidget(log, r.Collect, request.Handler(log,
+		request.NewView("progress", r.progress).Default(),
+		request.NewView("html", r.page),
+		request.NewView("gauges", r.gauges),
+	)), nil
+}
 
-	return func(ctx context.Context, raw json.RawMessage) (any, error) {
-		var req request
-		if err := json.Unmarshal(raw, &req); err != nil {
-			return nil, errors.New("the request is not understood: " + usage)
-		}
-		if req.Describe {
-			return map[string]string{"markdown": report.WidgetDescription}, nil
-		}
-		switch req.View {
-		case "", "progress", "html", "gauges":
-		default:
-			return nil, fmt.Errorf("view %q is unknown: %s", req.View, usage)
-		}
-		p, err := collect(ctx)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case req.View == "gauges":
-			return nil, gauges.Put(ctx, metrics, cfg.Gauges.Namespace, p)
-		case req.Widget != nil:
-			return report.Widget(p, req.Widget.Theme)
-		case req.View == "html":
-			return report.Page(p, report.Auto)
-		default:
-			return p, nil
-		}
-	}, nil
+type reporter struct {
+	report.Collector
+	metrics   *cloudwatch.Client
+	namespace string
+}
+
+func (r reporter) progress(ctx context.Context, _ struct{}) (any, error) { return r.Collect(ctx) }
+
+func (r reporter) page(ctx context.Context, _ struct{}) (any, error) {
+	p, err := r.Collect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return report.Page(p, report.Auto)
+}
+
+func (r reporter) gauges(ctx context.Context, _ struct{}) (any, error) {
+	p, err := r.Collect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, gauges.Put(ctx, r.metrics, r.namespace, p)
 }

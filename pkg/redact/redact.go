@@ -29,7 +29,7 @@ func Error(err error) string {
 	case !errors.As(err, &operation) && late:
 		return "there was not enough time"
 	case operation == nil:
-		return fmt.Sprintf("an error of type %T", err)
+		return fmt.Sprintf("an error of type %T", innermost(err))
 	case errors.As(err, &api):
 		return fmt.Sprintf("%s refused %s: %s", operation.Service(), operation.Operation(), api.ErrorCode())
 	case late:
@@ -37,4 +37,11 @@ func Error(err error) string {
 	default:
 		return fmt.Sprintf("%s could not be reached for %s", operation.Service(), operation.Operation())
 	}
+}
+
+func innermost(err error) error {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return err
 }

@@ -25,6 +25,7 @@ func TestErrorQuotesNothing(t *testing.T) {
 		"AWS was too late":    {operation(context.DeadlineExceeded), "DynamoDB did not answer Query in time"},
 		"AWS was not reached": {operation(io.ErrUnexpectedEOF), "DynamoDB could not be reached for Query"},
 		"no time was left":    {fmt.Errorf("ada: %w", context.DeadlineExceeded), "there was not enough time"},
+		"something wrapped":   {fmt.Errorf("ada: %w", io.EOF), "an error of type *errors.errorString"},
 		"anything else":       {errors.New("ada"), "an error of type *errors.errorString"},
 	} {
 		if got := redact.Error(tt.err); got != tt.want {

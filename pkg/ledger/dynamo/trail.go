@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,10 +14,11 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
 
 // ErrCursor says that a cursor is not one that an earlier page gave.
-var ErrCursor = errors.New("the cursor is not one that this view gave: start without one")
+const ErrCursor = redact.Safe("\"next\" is not what an earlier page gave: start without it")
 
 // trailDays is how many days a page looks at, at most: of an empty past it comes back soon, with a cursor.
 const trailDays = 100

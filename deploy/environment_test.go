@@ -33,26 +33,15 @@ func variables(t *testing.T, name string) []string {
 	t.Helper()
 	dir := filepath.Join("..", "functions", name)
 	main := parse(t, dir)
-	imports := map[string]string{}
 	var names []string
 	for _, file := range main {
-		for _, i := range file.Imports {
-			path, _ := strconv.Unquote(i.Path.Value)
-			imports[filepath.Base(path)] = path
-		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			spec, ok := n.(*ast.ValueSpec)
 			if !ok || spec.Names[0].Name != "cfg" {
 				return true
 			}
 			for _, field := range spec.Type.(*ast.StructType).Fields.List {
-				switch config := field.Type.(type) {
-				case *ast.Ident:
-					names = append(names, tags(main, config.Name)...)
-				case *ast.SelectorExpr:
-					path := strings.TrimPrefix(imports[config.X.(*ast.Ident).Name], module)
-					names = append(names, tags(parse(t, filepath.Join("..", path)), config.Sel.Name)...)
-				}
+				names = append(names, variablesOf(t, main, file, field.Type)...)
 			}
 			return false
 		})
@@ -61,8 +50,26 @@ func variables(t *testing.T, name string) []string {
 	return slices.Compact(names)
 }
 
-// tags returns the variables that the fields of a struct name.
-func tags(files []*ast.File, typeName string) []string {
+// variablesOf returns the variables of a struct type that a file names: one of its own package, or of another of the project's.
+func variablesOf(t *testing.T, own []*ast.File, file *ast.File, config ast.Expr) []string {
+	t.Helper()
+	switch config := config.(type) {
+	case *ast.Ident:
+		return tags(t, own, config.Name)
+	case *ast.SelectorExpr:
+		for _, i := range file.Imports {
+			path, _ := strconv.Unquote(i.Path.Value)
+			if own, ok := strings.CutPrefix(path, module); ok && filepath.Base(path) == config.X.(*ast.Ident).Name {
+				return tags(t, parse(t, filepath.Join("..", own)), config.Sel.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// tags returns the variables that the fields of a struct name, those of embedded structs included.
+func tags(t *testing.T, files []*ast.File, typeName string) []string {
+	t.Helper()
 	var names []string
 	for _, file := range files {
 		ast.Inspect(file, func(n ast.Node) bool {
@@ -71,6 +78,9 @@ func tags(files []*ast.File, typeName string) []string {
 				return true
 			}
 			for _, field := range spec.Type.(*ast.StructType).Fields.List {
+				if len(field.Names) == 0 {
+					names = append(names, variablesOf(t, files, file, field.Type)...)
+				}
 				if field.Tag == nil {
 					continue
 				}

@@ -61,11 +61,11 @@ func TestFindingsAreMeasured(t *testing.T) {
 		want     bool
 	}{
 		"everything, and nothing found":   {verifyRequest{}, ledger.Verification{Complete: true}, true},
-		"everything, and something found": {verifyRequest{}, ledger.Verification{Complete: true, FindingCount: 2}, true},
+		"everything, and something found": {verifyRequest{}, ledger.Verification{Complete: true, Found: ledger.Found{FindingCount: 2}}, true},
 		"nothing found so far":            {verifyRequest{}, ledger.Verification{}, false},
-		"something found so far":          {verifyRequest{}, ledger.Verification{FindingCount: 2}, true},
+		"something found so far":          {verifyRequest{}, ledger.Verification{Found: ledger.Found{FindingCount: 2}}, true},
 		"one user is clean":               {verifyRequest{Sub: "x"}, ledger.Verification{Complete: true}, false},
-		"one user is not":                 {verifyRequest{Sub: "x"}, ledger.Verification{Complete: true, FindingCount: 2}, true},
+		"one user is not":                 {verifyRequest{Sub: "x"}, ledger.Verification{Complete: true, Found: ledger.Found{FindingCount: 2}}, true},
 		"one day is clean":                {verifyRequest{Day: "x"}, ledger.Verification{Complete: true}, false},
 	} {
 		found := func(a slog.Attr) bool {

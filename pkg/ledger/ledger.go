@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -29,6 +28,9 @@ type Store interface {
 	Record(ctx context.Context, sub string) (migration.Record, error)
 	// Stream returns the user's events in order, as of the last commit; none for an unknown user.
 	Stream(ctx context.Context, sub string) ([]migration.Event, error)
+	// Find tells whether the user's stream holds an event by its ID, as of the last commit. It looks from the newest event back to the
+	// first that was recorded before a time.
+	Find(ctx context.Context, sub, id string, since time.Time) (bool, error)
 }
 
 // Entry is what one event changes.
@@ -134,6 +136,9 @@ func (l *Ledger) Append(
 	}
 }
 
+// clockSkew is more than the clocks of two functions differ by: no event was recorded earlier than that before it was decided.
+const clockSkew = time.Hour
+
 // Replay appends an event that was decided earlier and whose fate is unknown: once, whether it was written then or not,
 // however often it is replayed, and whatever the user did since. It keeps its ID and At. A repeat is not written.
 func (l *Ledger) Replay(ctx context.Context, e migration.Event) (Appended, error) {
@@ -143,12 +148,12 @@ func (l *Ledger) Replay(ctx context.Context, e migration.Event) (Appended, error
 		if err != nil {
 			return Appended{}, err
 		}
-		stream, err := l.store.Stream(ctx, e.Sub)
+		written, err := l.store.Find(ctx, e.Sub, e.ID, e.At.Add(-clockSkew))
 		if err != nil {
 			return Appended{}, err
 		}
-		if i := slices.IndexFunc(stream, func(s migration.Event) bool { return s.ID == e.ID }); i >= 0 {
-			return Appended{Event: stream[i], Record: current, Repeat: true}, nil
+		if written {
+			return Appended{Event: e, Record: current, Repeat: true}, nil
 		}
 		appended, err := l.commit(ctx, e.Sub, current, e)
 		var conflict *ConflictError

@@ -47,56 +47,113 @@ type Verification struct {
 	Records int `json:"records"` // records that were looked up the other way, from record to stream
 	Tallies int `json:"tallies"` // tallies compared with the recount
 
-	FindingCount int                 `json:"finding_count"`
-	Kinds        map[FindingKind]int `json:"kinds"`    // findings by kind
-	Findings     []Finding           `json:"findings"` // the first MaxFindings of each kind
+	Found
 }
 
 // NewVerification returns a verification that has not come upon anything yet.
 func NewVerification(now time.Time) Verification {
-	return Verification{StartedAt: migration.Millis(now), Kinds: map[FindingKind]int{}, Findings: []Finding{}}
+	return Verification{StartedAt: migration.Millis(now), Found: Found{Kinds: map[FindingKind]int{}, Findings: []Finding{}}}
+}
+
+// Found is what was found: all of it is counted, and the first MaxFindings of each kind are kept.
+type Found struct {
+	FindingCount int                 `json:"finding_count"`
+	Kinds        map[FindingKind]int `json:"kinds"`    // findings by kind
+	Findings     []Finding           `json:"findings"` // the first MaxFindings of each kind
 }
 
 // detailLength is how much of a detail is kept, in bytes: a verification has to fit into an item of a table, whatever it finds.
 const detailLength = 500
 
 // Find adds findings.
-func (v *Verification) Find(findings ...Finding) {
-	for _, f := range findings {
-		v.FindingCount++
-		if v.Kinds[f.Kind]++; v.Kinds[f.Kind] <= MaxFindings {
-			if len(f.Detail) > detailLength {
-				f.Detail = strings.ToValidUTF8(f.Detail[:detailLength], "") + " …"
-			}
-			v.Findings = append(v.Findings, f)
+func (f *Found) Find(findings ...Finding) {
+	for _, finding := range findings {
+		f.count(finding.Kind, 1)
+		f.keep(finding)
+	}
+}
+
+// Add adds what others have found.
+func (f *Found) Add(others ...Found) {
+	for _, other := range others {
+		for kind, n := range other.Kinds {
+			f.count(kind, n)
+		}
+		for _, finding := range other.Findings {
+			f.keep(finding)
 		}
 	}
 }
 
-// CheckStream holds a user's stream, in order, to its chain: every event is sealed by its hash, is this user's, and follows the
-// one before. It returns nothing if so. It cannot see that the newest events were cut off; the user's record can.
+func (f *Found) count(kind FindingKind, n int) {
+	if f.Kinds == nil {
+		f.Kinds = map[FindingKind]int{}
+	}
+	f.FindingCount += n
+	f.Kinds[kind] += n
+}
+
+func (f *Found) keep(finding Finding) {
+	kept := 0
+	for _, other := range f.Findings {
+		if other.Kind == finding.Kind {
+			kept++
+		}
+	}
+	if kept == MaxFindings {
+		return
+	}
+	if len(finding.Detail) > detailLength {
+		finding.Detail = strings.ToValidUTF8(finding.Detail[:detailLength], "") + " …"
+	}
+	f.Findings = append(f.Findings, finding)
+}
+
+// Chain holds a user's events, one after the other, to their chain: every event is sealed by its hash, is this user's, and follows the
+// one before. It cannot see that the newest events were cut off; the user's record can. NewChain returns one.
+type Chain struct {
+	sub     string
+	next    int
+	prev    string
+	skipped bool // the event before could not be read
+}
+
+// NewChain returns a chain that waits for a user's first event.
+func NewChain(sub string) Chain { return Chain{sub: sub, next: 1} }
+
+// Check holds the next event to the chain, and returns what is wrong with it.
+func (c *Chain) Check(e migration.Event) []Finding {
+	var findings []Finding
+	find := func(kind FindingKind, detail string) {
+		findings = append(findings, Finding{Kind: kind, Sub: c.sub, Seq: e.Seq, Detail: detail})
+	}
+	if e.Sub != c.sub {
+		find(ForeignEvent, "the event was written for another user")
+	}
+	if hash, err := Hash(e); err != nil || hash != e.Hash {
+		find(AlteredEvent, "the hash does not seal the event")
+	}
+	switch {
+	case e.Seq > c.next:
+		find(Gap, fmt.Sprintf("events %d to %d are missing", c.next, e.Seq-1))
+	case e.Seq < c.next:
+		find(BrokenChain, fmt.Sprintf("the event is where event %d belongs", c.next))
+	case e.Prev != c.prev && !c.skipped:
+		find(BrokenChain, "prev is not the hash of the event before")
+	}
+	c.next, c.prev, c.skipped = e.Seq+1, e.Hash, false
+	return findings
+}
+
+// Skip goes past an event that can't be read.
+func (c *Chain) Skip() { c.next, c.skipped = c.next+1, true }
+
+// CheckStream holds a user's stream, in order, to its chain. It returns nothing if all is right.
 func CheckStream(sub string, stream []migration.Event) []Finding {
 	var findings []Finding
-	next, prev := 1, ""
+	chain := NewChain(sub)
 	for _, e := range stream {
-		find := func(kind FindingKind, detail string) {
-			findings = append(findings, Finding{Kind: kind, Sub: sub, Seq: e.Seq, Detail: detail})
-		}
-		if e.Sub != sub {
-			find(ForeignEvent, "the event was written for another user")
-		}
-		if hash, err := Hash(e); err != nil || hash != e.Hash {
-			find(AlteredEvent, "the hash does not seal the event")
-		}
-		switch {
-		case e.Seq > next:
-			find(Gap, fmt.Sprintf("events %d to %d are missing", next, e.Seq-1))
-		case e.Seq < next:
-			find(BrokenChain, fmt.Sprintf("the event stands where event %d belongs", next))
-		case e.Prev != prev:
-			find(BrokenChain, "prev is not the hash of the event before")
-		}
-		next, prev = e.Seq+1, e.Hash
+		findings = append(findings, chain.Check(e)...)
 	}
 	return findings
 }

@@ -61,7 +61,7 @@ func (s *Store) Record(ctx context.Context, sub string) (migration.Record, error
 // Stream implements ledger.Store.
 func (s *Store) Stream(ctx context.Context, sub string) ([]migration.Event, error) {
 	var stream []migration.Event
-	for it, err := range s.tables.Stream(ctx, sub) {
+	for it, err := range s.tables.StreamAfter(ctx, sub, "") {
 		if err != nil {
 			return nil, err
 		}
@@ -72,4 +72,28 @@ func (s *Store) Stream(ctx context.Context, sub string) ([]migration.Event, erro
 		stream = append(stream, event)
 	}
 	return stream, nil
+}
+
+// Find implements ledger.Store. It reads the stream from its end.
+func (s *Store) Find(ctx context.Context, sub, id string, since time.Time) (bool, error) {
+	for it, err := range s.tables.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &s.tables.Audit,
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: table.Item{":pk": table.Text(sub)},
+		ProjectionExpression:      aws.String("id, recorded_at"),
+		ConsistentRead:            aws.Bool(true),
+		ScanIndexForward:          aws.Bool(false),
+	}) {
+		if err != nil {
+			return false, err
+		}
+		recordedAt, err := time.Parse(time.RFC3339Nano, table.Attribute(it, "recorded_at"))
+		switch {
+		case table.Attribute(it, "id") == id:
+			return true, nil
+		case err == nil && recordedAt.Before(since):
+			return false, nil
+		}
+	}
+	return false, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -64,6 +65,21 @@ func (s *Store) Stream(ctx context.Context, sub string) ([]migration.Event, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.streams[sub]), ctx.Err()
+}
+
+// Find implements ledger.Store.
+func (s *Store) Find(ctx context.Context, sub, id string, since time.Time) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range slices.Backward(s.streams[sub]) {
+		switch {
+		case e.ID == id:
+			return true, ctx.Err()
+		case e.RecordedAt.Before(since):
+			return false, ctx.Err()
+		}
+	}
+	return false, ctx.Err()
 }
 
 // Tallies returns what was counted, a tally a day, in order.

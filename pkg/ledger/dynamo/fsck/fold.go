@@ -1,85 +1,61 @@
 package fsck
 
 import (
-	"fmt"
-	"iter"
 	"strings"
-	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// folded is what a user's stream comes to.
+// folded is what a user's events come to, one after the other. Its size does not depend on how many there are.
 type folded struct {
-	sub      string
-	events   int
-	record   migration.Record
-	counts   []count
-	findings []ledger.Finding // none if the stream is whole; what it comes to has no meaning else
+	sub     string
+	events  int
+	last    int    // the highest sequence number
+	lastKey string // sort key of the last event
+	record  migration.Record
+	counts  recount      // what the events add to tallies
+	found   ledger.Found // nothing if the stream is whole; what it comes to has no meaning else
+
+	chain ledger.Chain
 }
 
-// count is what an event adds to the tally that counts it, by that tally's sort key.
-type count struct {
-	seq      int
-	tally    string
-	counters migration.Counters
-	at       time.Time
+func newFolded(sub string) *folded {
+	return &folded{sub: sub, counts: recount{}, chain: ledger.NewChain(sub)}
 }
 
-// streams groups items by their streams and folds each.
-func streams(items iter.Seq2[table.Item, error]) iter.Seq2[folded, error] {
-	return func(yield func(folded, error) bool) {
-		var stream []table.Item
-		for it, err := range items {
-			if err != nil {
-				yield(folded{}, err)
-				return
-			}
-			if len(stream) > 0 && table.Attribute(it, "pk") != table.Attribute(stream[0], "pk") {
-				if !yield(fold(table.Attribute(stream[0], "pk"), stream), nil) {
-					return
-				}
-				stream = stream[:0]
-			}
-			stream = append(stream, it)
-		}
-		if len(stream) > 0 {
-			yield(fold(table.Attribute(stream[0], "pk"), stream), nil)
-		}
-	}
-}
-
-// fold folds a stream's items, and holds each to what was written and the whole to its chain.
-func fold(sub string, items []table.Item) folded {
-	f := folded{sub: sub, events: len(items)}
-	var stream []migration.Event
+// fold folds a stream's items, which are in order.
+func fold(sub string, items []table.Item) *folded {
+	f := newFolded(sub)
 	for _, it := range items {
-		altered := func(format string, args ...any) {
-			f.findings = append(f.findings, ledger.Finding{
-				Kind: ledger.AlteredEvent, Sub: sub, Seq: table.Sequence(it), Detail: fmt.Sprintf(format, args...),
-			})
-		}
-		e, err := table.UnmarshalEvent(it)
-		if err != nil {
-			altered("the event cannot be read")
-			continue
-		}
-		stream = append(stream, e)
-		written, err := table.MarshalEvent(e, table.Generation(it))
-		if names := table.Differing(written, it); err != nil || e.Sub == sub && len(names) > 0 {
-			altered("not as it was written: %s", strings.Join(names, ", "))
-		}
-		next := f.record.Apply(e)
-		f.counts = append(f.counts, count{
-			seq: e.Seq, tally: table.TallySort(ledger.Day(e.RecordedAt), table.Generation(it)),
-			counters: migration.Count(f.record, e, next), at: e.RecordedAt,
-		})
-		f.record = next
-	}
-	if len(stream) == len(items) {
-		f.findings = append(f.findings, ledger.CheckStream(sub, stream)...)
+		f.add(it)
 	}
 	return f
 }
+
+// add folds one more event, and holds it to what was written and to the chain.
+func (f *folded) add(it table.Item) {
+	altered := func(detail string) {
+		f.found.Find(ledger.Finding{Kind: ledger.AlteredEvent, Sub: f.sub, Seq: table.Sequence(it), Detail: detail})
+	}
+	f.events++
+	f.last, f.lastKey = max(f.last, table.Sequence(it)), table.Attribute(it, "sk")
+	e, err := table.UnmarshalEvent(it)
+	if err != nil {
+		altered("the event cannot be read")
+		f.chain.Skip()
+		return
+	}
+	written, err := table.MarshalEvent(e, table.Generation(it))
+	if names := table.Differing(written, it); err != nil || e.Sub == f.sub && len(names) > 0 {
+		altered("not as it was written: " + strings.Join(names, ", "))
+	}
+	f.found.Find(f.chain.Check(e)...)
+	next := f.record.Apply(e)
+	f.counts.add(table.TallySort(ledger.Day(e.RecordedAt), table.Generation(it)), migration.Count(f.record, e, next), e.RecordedAt)
+	f.record = next
+}
+
+// contiguous tells whether the events that were folded are the first ones of the stream, without a gap.
+func (f *folded) contiguous() bool { return f.events > 0 && f.events == f.last }

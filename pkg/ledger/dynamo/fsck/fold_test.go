@@ -107,10 +107,10 @@ func alterations(it table.Item) map[string][]table.Item {
 
 func TestWhatWasWrittenHasNoFindings(t *testing.T) {
 	events, record := written(t)
-	if findings := judge(fold(sub, events), record); findings != nil {
+	if findings := fold(sub, events).judge(record).Findings; findings != nil {
 		t.Error(findings)
 	}
-	if findings := judge(fold(sub, nil), nil); findings != nil {
+	if findings := fold(sub, nil).judge(nil).Findings; findings != nil {
 		t.Errorf("an unknown user: %v", findings)
 	}
 }
@@ -130,7 +130,7 @@ func TestNoBitOfAnEventCanBeAltered(t *testing.T) {
 				named := func(f ledger.Finding) bool {
 					return f.Sub == sub && (f.Kind == ledger.AlteredEvent || f.Kind == ledger.ForeignEvent)
 				}
-				if findings := judge(fold(sub, stream), record); !slices.ContainsFunc(findings, named) {
+				if findings := fold(sub, stream).judge(record).Findings; !slices.ContainsFunc(findings, named) {
 					t.Fatalf("event %d, %s: %v: %v", i+1, name, altered[name], findings)
 				}
 			}
@@ -148,7 +148,7 @@ func TestNoBitOfARecordCanBeAltered(t *testing.T) {
 			want = ledger.AttentionDiffers
 		}
 		for _, altered := range items {
-			findings := judge(fold(sub, events), altered)
+			findings := fold(sub, events).judge(altered).Findings
 			if len(findings) != 1 || findings[0].Kind != want || findings[0].Sub != sub {
 				t.Fatalf("%s: %v: %v, want %s", name, altered[name], findings, want)
 			}
@@ -167,7 +167,7 @@ func TestRecordAndStreamMissEachOther(t *testing.T) {
 		"no event":                 {nil, record, ledger.StreamMissing},
 		"the newest event cut off": {events[:2], record, ledger.RecordDiffers},
 	} {
-		if findings := judge(fold(sub, tt.events), tt.record); len(findings) == 0 || findings[0].Kind != tt.want {
+		if findings := fold(sub, tt.events).judge(tt.record).Findings; len(findings) == 0 || findings[0].Kind != tt.want {
 			t.Errorf("%s: %v, want %s", name, findings, tt.want)
 		}
 	}
@@ -177,7 +177,7 @@ func TestRecordAndStreamMissEachOther(t *testing.T) {
 func BenchmarkFold(b *testing.B) {
 	events, record := written(b)
 	for b.Loop() {
-		if findings := judge(fold(sub, events), record); findings != nil {
+		if findings := fold(sub, events).judge(record).Findings; findings != nil {
 			b.Fatal(findings)
 		}
 	}

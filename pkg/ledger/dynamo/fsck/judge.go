@@ -13,57 +13,60 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 )
 
-// snapshot returns what a user's stream came to, and the record, at one and the same moment, whoever writes meanwhile.
+// read folds a user's stream and returns the record, both of one and the same moment, however many write meanwhile.
 //
 // Items of a transaction that is being written may show one after the other. But a read in a transaction shows all or nothing of
 // another: if the event after the last that was queried is not there, then the record beside it belongs to what was queried.
-func (c *Checker) snapshot(ctx context.Context, sub string) (folded, table.Item, error) {
+func (c *Checker) read(ctx context.Context, sub string) (*folded, table.Item, error) {
+	f := newFolded(sub)
 	for backoff := (table.Backoff{}); ; {
-		var stream []table.Item
-		last := 0
-		for it, err := range c.tables.Stream(ctx, sub) {
+		for it, err := range c.tables.StreamAfter(ctx, sub, f.lastKey) {
 			if err != nil {
-				return folded{}, nil, err
+				return nil, nil, err
 			}
-			stream = append(stream, it)
-			last = max(last, table.Sequence(it))
+			f.add(it)
 		}
 		out, err := c.tables.Client.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
 			{Get: &types.Get{TableName: &c.tables.Progress, Key: table.RecordKey(sub)}},
-			{Get: &types.Get{TableName: &c.tables.Audit, Key: table.EventKey(sub, last+1)}},
+			{Get: &types.Get{TableName: &c.tables.Audit, Key: table.EventKey(sub, f.last+1)}},
 		}}, table.Patient)
 		var canceled *types.TransactionCanceledException
 		switch {
 		case errors.As(err, &canceled) && table.Transient(canceled.CancellationReasons):
 		case err != nil:
-			return folded{}, nil, table.Wrap(err, "read user %s", sub)
+			return nil, nil, table.Wrap(err, "read user %s", sub)
 		case len(out.Responses[1].Item) == 0:
-			return fold(sub, stream), out.Responses[0].Item, nil
+			return f, out.Responses[0].Item, nil
 		}
 		if err := backoff.Pause(ctx); err != nil {
-			return folded{}, nil, table.Wrap(err, "read user %s", sub)
+			return nil, nil, table.Wrap(err, "read user %s", sub)
 		}
 	}
 }
 
 // judge holds a user's record to the fold of the stream, if that is whole.
-func judge(f folded, record table.Item) []ledger.Finding {
-	finding := func(kind ledger.FindingKind, format string, args ...any) []ledger.Finding {
-		return []ledger.Finding{{Kind: kind, Sub: f.sub, Detail: fmt.Sprintf(format, args...)}}
+func (f *folded) judge(record table.Item) ledger.Found {
+	if f.found.FindingCount > 0 {
+		return f.found
+	}
+	var found ledger.Found
+	find := func(kind ledger.FindingKind, format string, args ...any) {
+		found.Find(ledger.Finding{Kind: kind, Sub: f.sub, Detail: fmt.Sprintf(format, args...)})
 	}
 	switch {
-	case len(f.findings) > 0:
-		return f.findings
 	case f.events == 0 && record == nil:
-		return nil
+		return found
 	case f.events == 0:
-		return finding(ledger.StreamMissing, "there is a record, and no event")
+		find(ledger.StreamMissing, "there is a record, and no event")
+		return found
 	case record == nil:
-		return finding(ledger.RecordMissing, "there are %d events, and no record", f.events)
+		find(ledger.RecordMissing, "there are %d events, and no record", f.events)
+		return found
 	}
 	want, err := table.MarshalRecord(f.record)
 	if err != nil {
-		return finding(ledger.RecordDiffers, "the events fold to no record")
+		find(ledger.RecordDiffers, "the events fold to no record")
+		return found
 	}
 	var attention, others []string
 	for _, name := range table.Differing(want, record) {
@@ -73,18 +76,26 @@ func judge(f folded, record table.Item) []ledger.Finding {
 			others = append(others, name)
 		}
 	}
-	var findings []ledger.Finding
 	if len(others) > 0 {
-		findings = finding(ledger.RecordDiffers, "not what the events fold to: %s", strings.Join(others, ", "))
+		find(ledger.RecordDiffers, "not what the events fold to: %s", strings.Join(others, ", "))
 	}
 	if len(attention) > 0 {
-		findings = append(findings, finding(ledger.AttentionDiffers, "not what the events fold to: %s", strings.Join(attention, ", "))...)
+		find(ledger.AttentionDiffers, "not what the events fold to: %s", strings.Join(attention, ", "))
 	}
-	return findings
+	return found
+}
+
+// recordsOf reads the records of some streams, by their partition keys.
+func (c *Checker) recordsOf(ctx context.Context, streams []*folded, consistent bool) (map[string]table.Item, error) {
+	keys := make([]table.Item, len(streams))
+	for i, f := range streams {
+		keys[i] = table.RecordKey(f.sub)
+	}
+	return c.tables.BatchGet(ctx, c.tables.Progress, keys, consistent)
 }
 
 // streamless returns those of the items that are records of users without any event, by user, and how many records there are.
-// Whoever has events is met in the walk through the streams.
+// Users with events are met in the walk through the events.
 func (c *Checker) streamless(ctx context.Context, items []table.Item) (orphans map[string]table.Item, records int, err error) {
 	var subs []string
 	var keys []table.Item
@@ -93,7 +104,7 @@ func (c *Checker) streamless(ctx context.Context, items []table.Item) (orphans m
 			subs, keys = append(subs, sub), append(keys, table.EventKey(sub, 1))
 		}
 	}
-	firsts, err := c.tables.BatchGet(ctx, c.tables.Audit, keys, false) // whoever seems to have none is looked at again
+	firsts, err := c.tables.BatchGet(ctx, c.tables.Audit, keys, false) // users who seem to have none are looked at again
 	if err != nil {
 		return nil, 0, err
 	}
@@ -102,7 +113,7 @@ func (c *Checker) streamless(ctx context.Context, items []table.Item) (orphans m
 		if firsts[sub] != nil {
 			continue
 		}
-		f, record, err := c.snapshot(ctx, sub)
+		f, record, err := c.read(ctx, sub)
 		if err != nil {
 			return nil, 0, err
 		}

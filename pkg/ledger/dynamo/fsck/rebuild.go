@@ -97,24 +97,20 @@ func (c *Checker) startRebuild(ctx context.Context, now time.Time) (*rebuilding,
 	return r, smithytime.SleepWithContext(ctx, settling)
 }
 
-// What a tally has counted that was sealed a moment ago has to be met, and what is lost since as short a time.
+// Reads consistently, so that every event counted before the seal is seen.
 func (r *rebuilding) readsAll() bool { return true }
 
-func (r *rebuilding) visitStreams(ctx context.Context, streams []folded) error {
-	keys := make([]table.Item, len(streams))
-	for i, f := range streams {
-		keys[i] = table.RecordKey(f.sub)
-	}
-	records, err := r.tables.BatchGet(ctx, r.tables.Progress, keys, r.readsAll())
+func (r *rebuilding) visitStreams(ctx context.Context, streams []*folded) error {
+	records, err := r.recordsOf(ctx, streams, r.readsAll())
 	if err != nil {
 		return err
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(writers)
 	for i, f := range streams {
-		if len(judge(f, records[table.UserKey(f.sub)])) > 0 {
+		if record := records[table.UserKey(f.sub)]; f.judge(record).FindingCount > 0 {
 			group.Go(func() (err error) {
-				streams[i], err = r.restore(groupCtx, f, records[table.UserKey(f.sub)])
+				streams[i], err = r.restore(groupCtx, f, record)
 				return err
 			})
 		}
@@ -126,15 +122,11 @@ func (r *rebuilding) visitStreams(ctx context.Context, streams []folded) error {
 	defer r.mu.Unlock()
 	r.Result.Streams += len(streams)
 	for _, f := range streams {
-		if len(f.findings) > 0 {
+		if f.found.FindingCount > 0 {
 			r.Result.BrokenStreams++
 		}
 		r.Result.Events += f.events
-		for _, c := range f.counts {
-			if r.recounts(c.tally) {
-				r.Walk.Recount.add(c)
-			}
-		}
+		r.Walk.Recount.merge(f.counts, r.recounts)
 	}
 	return nil
 }
@@ -150,7 +142,7 @@ func (r *rebuilding) visitItems(ctx context.Context, items []table.Item) error {
 		return err
 	}
 	for sub, record := range streamless {
-		if _, err := r.restore(ctx, folded{sub: sub}, record); err != nil {
+		if _, err := r.restore(ctx, newFolded(sub), record); err != nil {
 			return err
 		}
 	}
@@ -174,17 +166,17 @@ func (c *Checker) conceal(ctx context.Context, k table.Item) error {
 
 // restore makes a user's record what the stream folds to, or removes one that has no stream. It is given both as they were read, the
 // stream first, and returns the stream as it was read last.
-func (r *rebuilding) restore(ctx context.Context, f folded, record table.Item) (folded, error) {
+func (r *rebuilding) restore(ctx context.Context, f *folded, record table.Item) (*folded, error) {
 	// A record that is ahead of what was read may be right: then only both at one moment tell.
 	ahead := version(record) > f.record.Version
 	for {
 		if ahead {
 			var err error
-			if f, record, err = r.snapshot(ctx, f.sub); err != nil {
+			if f, record, err = r.read(ctx, f.sub); err != nil {
 				return f, err
 			}
 		}
-		if len(f.findings) > 0 || len(judge(f, record)) == 0 {
+		if f.found.FindingCount > 0 || f.judge(record).FindingCount == 0 {
 			return f, nil
 		}
 		err := r.replace(ctx, f, record)
@@ -210,7 +202,7 @@ func version(record table.Item) int {
 }
 
 // replace puts the fold in the place of the record that was read, on condition that it stands: every event changes its version.
-func (c *Checker) replace(ctx context.Context, f folded, record table.Item) error {
+func (c *Checker) replace(ctx context.Context, f *folded, record table.Item) error {
 	condition, values := "attribute_not_exists(pk)", table.Item(nil)
 	switch {
 	case record["version"] != nil:

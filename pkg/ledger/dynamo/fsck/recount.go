@@ -19,16 +19,25 @@ import (
 // recount is what tallies must hold, by their sort key.
 type recount map[string]ledger.Tally
 
-func (r recount) add(c count) {
-	t, ok := r[c.tally]
+func (r recount) add(tally string, counters migration.Counters, at time.Time) {
+	t, ok := r[tally]
 	if !ok {
-		t = ledger.Tally{Period: c.tally, Counters: migration.Counters{}}
+		t = ledger.Tally{Period: tally, Counters: migration.Counters{}}
 	}
-	t.Counters.Add(c.counters)
-	if c.at.After(t.RecordedAt) {
-		t.RecordedAt = c.at
+	t.Counters.Add(counters)
+	if at.After(t.RecordedAt) {
+		t.RecordedAt = at
 	}
-	r[c.tally] = t
+	r[tally] = t
+}
+
+// merge adds those tallies of another recount that are wanted.
+func (r recount) merge(other recount, wanted func(tally string) bool) {
+	for tally, t := range other {
+		if wanted(tally) {
+			r.add(tally, t.Counters, t.RecordedAt)
+		}
+	}
 }
 
 // periods sums the recount up by day and by month.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -109,7 +108,7 @@ func (v *verifying) end(ctx context.Context) (bool, error) {
 // VerifyUser verifies one user's events and record.
 func (c *Checker) VerifyUser(ctx context.Context, sub string, now func() time.Time) (ledger.Verification, error) {
 	v := verifying{Result: ledger.NewVerification(now()), Checker: c}
-	f, record, err := c.snapshot(ctx, sub)
+	f, record, err := c.read(ctx, sub)
 	if err != nil {
 		return v.Result, err
 	}
@@ -120,21 +119,24 @@ func (c *Checker) VerifyUser(ctx context.Context, sub string, now func() time.Ti
 		v.Result.Records = 1
 	}
 	v.Result.Events = f.events
-	v.Result.Find(judge(f, record)...)
+	v.Result.Add(f.judge(record))
 	v.Result.Complete, v.Result.FinishedAt = true, migration.Millis(now())
 	return v.Result, nil
 }
 
 // VerifyDay verifies all events and records of the users of one day (UTC, 2006-01-02), and the day's tally if the day ended an hour
-// ago. It finds the users by the index by_day: an event that the index does not list shows in the tally.
+// ago. It finds the users by the index by_day: an event that the index does not list shows in the tally. It reads each user once.
 func (c *Checker) VerifyDay(ctx context.Context, day string, now func() time.Time) (ledger.Verification, error) {
 	v := verifying{Walk: newWalk(now()), Result: ledger.NewVerification(now()), Checker: c}
 	group, groupCtx := errgroup.WithContext(ctx)
 	for shard := range table.DayShards {
 		group.Go(func() error {
+			met := map[string]bool{} // all events of a user are in one shard
 			for it, err := range c.recorded(groupCtx, day, shard) {
-				if err == nil {
-					err = v.visitDay(groupCtx, day, it)
+				sub := table.Attribute(it, "pk")
+				if err == nil && !met[sub] {
+					met[sub] = true
+					err = v.visitUser(groupCtx, day, sub)
 				}
 				if err != nil {
 					return err
@@ -163,60 +165,55 @@ func (c *Checker) recorded(ctx context.Context, day string, shard int) iter.Seq2
 	})
 }
 
-// visitDay verifies the user of an event, when it is the user's first of that day.
-func (v *verifying) visitDay(ctx context.Context, day string, it table.Item) error {
-	f, record, err := v.snapshot(ctx, table.Attribute(it, "pk"))
+// visitUser verifies a user of a day.
+func (v *verifying) visitUser(ctx context.Context, day, sub string) error {
+	f, record, err := v.read(ctx, sub)
 	if err != nil {
 		return err
 	}
-	f.counts = slices.DeleteFunc(f.counts, func(c count) bool { return table.DayOf(c.tally) != day })
-	if len(f.counts) > 0 && f.counts[0].seq != table.Sequence(it) {
-		return nil
-	}
-	v.add([]folded{f}, judge(f, record))
+	v.add([]*folded{f}, f.judge(record), func(tally string) bool { return table.DayOf(tally) == day && v.isOver(tally) })
 	return nil
 }
 
 // What looks wrong is read again, and the tallies that are compared have been over for an hour.
 func (v *verifying) readsAll() bool { return false }
 
-func (v *verifying) visitStreams(ctx context.Context, streams []folded) error {
-	keys := make([]table.Item, len(streams))
-	for i, f := range streams {
-		keys[i] = table.RecordKey(f.sub)
-	}
-	records, err := v.tables.BatchGet(ctx, v.tables.Progress, keys, v.readsAll())
+func (v *verifying) visitStreams(ctx context.Context, streams []*folded) error {
+	records, err := v.recordsOf(ctx, streams, v.readsAll())
 	if err != nil {
 		return err
 	}
-	var findings []ledger.Finding
+	var found ledger.Found
 	for i, f := range streams {
-		if len(judge(f, records[table.UserKey(f.sub)])) == 0 {
+		if f.judge(records[table.UserKey(f.sub)]).FindingCount == 0 {
 			continue
 		}
 		// The user may have signed in between the two reads.
 		var record table.Item
-		if streams[i], record, err = v.snapshot(ctx, f.sub); err != nil {
+		if streams[i], record, err = v.read(ctx, f.sub); err != nil {
 			return err
 		}
-		findings = append(findings, judge(streams[i], record)...)
+		found.Add(streams[i].judge(record))
 	}
-	v.add(streams, findings)
+	v.add(streams, found, v.isOver)
 	return nil
 }
 
+// isOver tells whether a tally's day was over when the walk began.
+func (v *verifying) isOver(tally string) bool { return table.DayOf(tally) < v.Walk.Open }
+
 func (v *verifying) visitItems(ctx context.Context, items []table.Item) error {
-	var findings []ledger.Finding
+	var found ledger.Found
 	streamless, records, err := v.streamless(ctx, items)
 	if err != nil {
 		return err
 	}
 	for sub, record := range streamless {
-		findings = append(findings, judge(folded{sub: sub}, record)...)
+		found.Add(newFolded(sub).judge(record))
 	}
 	for _, it := range items {
 		if stray(it) {
-			findings = append(findings, ledger.Finding{
+			found.Find(ledger.Finding{
 				Kind: ledger.AttentionDiffers, Detail: "an entry that is no record's: " + table.Attribute(it, "pk") + ", " + table.Attribute(it, "sk"),
 			})
 		}
@@ -224,21 +221,18 @@ func (v *verifying) visitItems(ctx context.Context, items []table.Item) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.Result.Records += records
-	v.Result.Find(findings...)
+	v.Result.Add(found)
 	return nil
 }
 
-func (v *verifying) add(streams []folded, findings []ledger.Finding) {
+// add adds what streams came to: what was found, and those of their counts that are wanted.
+func (v *verifying) add(streams []*folded, found ledger.Found, wanted func(tally string) bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.Result.Streams += len(streams)
-	v.Result.Find(findings...)
+	v.Result.Add(found)
 	for _, f := range streams {
 		v.Result.Events += f.events
-		for _, c := range f.counts {
-			if table.DayOf(c.tally) < v.Walk.Open {
-				v.Walk.Recount.add(c)
-			}
-		}
+		v.Walk.Recount.merge(f.counts, wanted)
 	}
 }

@@ -3,7 +3,6 @@ package fsck
 import (
 	"context"
 	"errors"
-	"iter"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,7 +30,7 @@ func newWalk(now time.Time) walk {
 type visitor interface {
 	// readsAll: what is visited is read consistently, at twice the price.
 	readsAll() bool
-	visitStreams(ctx context.Context, streams []folded) error
+	visitStreams(ctx context.Context, streams []*folded) error
 	visitItems(ctx context.Context, items []table.Item) error // of the progress table: records, and whatever else there is
 }
 
@@ -46,12 +45,12 @@ func (c *Checker) walk(ctx context.Context, w *walk, until time.Time, v visitor)
 	group, groupCtx := errgroup.WithContext(walking)
 	for i := range table.Segments {
 		group.Go(func() error {
-			streams := streams(c.tables.Scan(groupCtx, c.tables.Audit, i, w.Streams[i], v.readsAll()))
-			return inBatches(groupCtx, &w.Streams[i], streams, v.visitStreams, behind)
+			return c.inBatches(groupCtx, c.tables.Audit, i, &w.Streams[i], v.readsAll(), func(ctx context.Context, events []table.Item) error {
+				return c.visitEvents(ctx, v, events)
+			})
 		})
 		group.Go(func() error {
-			items := c.tables.Scan(groupCtx, c.tables.Progress, i, w.Items[i], v.readsAll())
-			return inBatches(groupCtx, &w.Items[i], items, v.visitItems, table.CursorAt)
+			return c.inBatches(groupCtx, c.tables.Progress, i, &w.Items[i], v.readsAll(), v.visitItems)
 		})
 	}
 	err := group.Wait()
@@ -61,14 +60,14 @@ func (c *Checker) walk(ctx context.Context, w *walk, until time.Time, v visitor)
 	return err == nil, err
 }
 
-// inBatches hands what comes to visit, and moves the cursor behind what was visited.
-func inBatches[T any](
-	ctx context.Context, c *table.Cursor, all iter.Seq2[T, error], visit func(context.Context, []T) error, last func(T) table.Cursor,
+// inBatches hands what is in a segment of a table behind the cursor to visit, and moves the cursor behind what was visited.
+func (c *Checker) inBatches(
+	ctx context.Context, name string, segment int, at *table.Cursor, consistent bool, visit func(context.Context, []table.Item) error,
 ) error {
-	if c.Done {
+	if at.Done {
 		return nil
 	}
-	var batch []T
+	var batch []table.Item
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil
@@ -76,16 +75,16 @@ func inBatches[T any](
 		if err := visit(ctx, batch); err != nil {
 			return err
 		}
-		*c = last(batch[len(batch)-1])
+		*at = table.CursorAt(batch[len(batch)-1])
 		clear(batch)
 		batch = batch[:0]
 		return nil
 	}
-	for one, err := range all {
+	for it, err := range c.tables.Scan(ctx, name, segment, *at, consistent) {
 		if err != nil {
 			return err
 		}
-		if batch = append(batch, one); len(batch) == table.BatchSize {
+		if batch = append(batch, it); len(batch) == table.BatchSize {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -94,9 +93,6 @@ func inBatches[T any](
 	if err := flush(); err != nil {
 		return err
 	}
-	c.Done = true
+	at.Done = true
 	return nil
 }
-
-// behind is the place behind a stream, and behind all that will yet be added to it: nobody's stream is visited twice.
-func behind(f folded) table.Cursor { return table.Cursor{PK: f.sub, SK: table.Highest} }

@@ -24,7 +24,8 @@ type Cursor struct {
 // CursorAt is the place behind an item.
 func CursorAt(it Item) Cursor { return Cursor{PK: Attribute(it, "pk"), SK: Attribute(it, "sk")} }
 
-// Scan reads a segment of a table behind the cursor. Items of one partition key come together, in the order of their sort keys.
+// Scan reads a segment of a table behind the cursor. It promises no order, and not that items of one partition come together.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 func (t *Tables) Scan(ctx context.Context, table string, segment int, after Cursor, consistent bool) iter.Seq2[Item, error] {
 	input := &dynamodb.ScanInput{
 		TableName: &table, Segment: aws.Int32(int32(segment)), TotalSegments: aws.Int32(Segments), Limit: aws.Int32(pageSize),
@@ -77,12 +78,17 @@ func (t *Tables) Partition(ctx context.Context, pk, from, to string) iter.Seq2[I
 	})
 }
 
-// Stream reads a user's events, in order and consistently.
-func (t *Tables) Stream(ctx context.Context, sub string) iter.Seq2[Item, error] {
-	return t.Query(ctx, &dynamodb.QueryInput{
+// StreamAfter reads a user's events behind a sort key, in order and consistently; all of them behind none.
+func (t *Tables) StreamAfter(ctx context.Context, sub, after string) iter.Seq2[Item, error] {
+	input := &dynamodb.QueryInput{
 		TableName:                 &t.Audit,
 		KeyConditionExpression:    aws.String("pk = :pk"),
 		ExpressionAttributeValues: Item{":pk": Text(sub)},
 		ConsistentRead:            aws.Bool(true),
-	})
+	}
+	if after != "" {
+		input.KeyConditionExpression = aws.String("pk = :pk AND sk > :sk")
+		input.ExpressionAttributeValues[":sk"] = Text(after)
+	}
+	return t.Query(ctx, input)
 }

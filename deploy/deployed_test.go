@@ -106,6 +106,9 @@ func TestDeployed(t *testing.T) {
 		for _, m := range out.EventSourceMappings {
 			_, function, _ := strings.Cut(*m.FunctionArn, ":function:")
 			sources[function] = *m.EventSourceArn
+			if function == s.resources["ReplayFunction"] && (m.ScalingConfig == nil || *m.ScalingConfig.MaximumConcurrency != sandbox.ReplayConcurrency) {
+				t.Errorf("replay is fed with %+v, want %d batches at once", m.ScalingConfig, sandbox.ReplayConcurrency)
+			}
 		}
 		queue, table := filepath.Base(s.resources["SpoolQueue"]), s.resources["AuditTable"]
 		if got := sources[s.resources["ReplayFunction"]]; !strings.HasSuffix(got, ":"+queue) {

@@ -221,7 +221,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"dynamodb:UpdateItem", progress, []string{maintain, migrate, replay}},
 		{"dynamodb:DeleteItem", progress, []string{maintain}},
 		{"dynamodb:BatchWriteItem", progress, nil},
-		{"dynamodb:GetItem", progress, []string{maintain, replay, report}},
+		{"dynamodb:GetItem", progress, []string{maintain, migrate, replay, report}},
 		{"dynamodb:Query", progress, []string{maintain, report}},
 		{"dynamodb:Scan", progress, []string{maintain}},
 		{"sqs:SendMessage", spool, []string{migrate}},

@@ -261,6 +261,9 @@ func (st *Stack) Invoke(ctx context.Context, function string, payload []byte) ([
 	return out.Payload, nil
 }
 
+// ReplayConcurrency is how many batches of the spool are replayed at once, as the template has it.
+const ReplayConcurrency = 2
+
 // Replay feeds the spool to the replay function, as Lambda's poller does, until the spool is empty.
 func (st *Stack) Replay(ctx context.Context) error {
 	return st.Spool.Drain(ctx, 10, func(ctx context.Context, batch []byte) ([]byte, error) {

@@ -3,10 +3,13 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/smithy-go"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -24,6 +27,7 @@ type Config struct {
 const (
 	MetricReplayed     = "Replayed"     // events written, or found in the ledger already
 	MetricReplayFailed = "ReplayFailed" // messages given back to the queue
+	MetricSpooledFor   = "SpooledFor"   // how long such a message has been in the queue, in seconds
 )
 
 // Ledger appends an event once, whatever became of it before; see ledger.Ledger.
@@ -45,7 +49,7 @@ func New(config Config, l Ledger, log *slog.Logger, now func() time.Time) *Handl
 }
 
 // Handle replays a batch. What could not be replayed goes back to the queue, message by message, and to the dead-letter queue
-// when it has come back too often. It never fails as a whole: that would bring back what was replayed.
+// when it has come back too often. If the ledger itself is out of reach, the rest of the batch goes back at once. It never fails as a whole: that would bring back what was replayed.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	if deadline, ok := ctx.Deadline(); ok {
@@ -55,13 +59,38 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 		defer cancel()
 	}
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
-	for _, message := range batch.Records {
-		if h.replay(ctx, message) != nil {
-			response.BatchItemFailures = append(response.BatchItemFailures,
-				events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+	for i, message := range batch.Records {
+		err := h.replay(ctx, message)
+		if err == nil {
+			continue
+		}
+		back := batch.Records[i : i+1]
+		if outOfReach(err) {
+			back = batch.Records[i:]
+		}
+		for _, m := range back {
+			response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
+		}
+		if outOfReach(err) {
+			h.giveBack(ctx, back[1:])
+			break
 		}
 	}
 	return response, nil
+}
+
+// outOfReach tells whether the ledger itself failed: then the next message would wait as long for the same, and each waiting batch
+// holds one of the account's concurrent executions.
+func outOfReach(err error) bool {
+	var operation *smithy.OperationError
+	return errors.As(err, &operation) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// giveBack says that messages were not tried.
+func (h *Handler) giveBack(ctx context.Context, messages []events.SQSMessage) {
+	for _, m := range messages {
+		h.failed(ctx, m, slog.String("message_id", m.MessageId), slog.String("fault", "not tried: the ledger is out of reach"))
+	}
 }
 
 const (
@@ -74,8 +103,7 @@ func (h *Handler) replay(ctx context.Context, message events.SQSMessage) error {
 	defer cancel()
 	event, err := spool.Parse(message.Body)
 	if err != nil {
-		h.report(ctx, slog.LevelError, MetricReplayFailed,
-			slog.String("message_id", message.MessageId), slog.String("fault", err.Error()))
+		h.failed(ctx, message, slog.String("message_id", message.MessageId), slog.String("fault", err.Error()))
 		return err
 	}
 	about := []slog.Attr{
@@ -83,15 +111,25 @@ func (h *Handler) replay(ctx context.Context, message events.SQSMessage) error {
 	}
 	appended, err := h.ledger.Replay(ctx, event)
 	if err != nil {
-		h.report(ctx, slog.LevelError, MetricReplayFailed, append(about, slog.String("fault", redact.Error(err)))...)
+		h.failed(ctx, message, append(about, slog.String("fault", redact.Error(err)))...)
 		return err
 	}
-	h.report(ctx, slog.LevelInfo, MetricReplayed, append(about, slog.Bool("repeat", appended.Repeat))...)
+	h.report(ctx, slog.LevelInfo, append(about, slog.Bool("repeat", appended.Repeat)), emf.Metric{Name: MetricReplayed, Unit: emf.Count, Value: 1})
 	return nil
 }
 
-func (h *Handler) report(ctx context.Context, level slog.Level, metric string, attrs ...slog.Attr) {
-	h.log.LogAttrs(ctx, level, "replay", append(attrs, emf.Attrs(h.now(), h.config.Namespace, emf.Directive{
-		Dimensions: [][]string{{}}, Metrics: []emf.Metric{{Name: metric, Unit: emf.Count, Value: 1}},
+// failed reports a message that goes back to the queue.
+func (h *Handler) failed(ctx context.Context, message events.SQSMessage, about ...slog.Attr) {
+	metrics := []emf.Metric{{Name: MetricReplayFailed, Unit: emf.Count, Value: 1}}
+	if sent, err := strconv.ParseInt(message.Attributes["SentTimestamp"], 10, 64); err == nil {
+		age := h.now().Sub(time.UnixMilli(sent))
+		metrics = append(metrics, emf.Metric{Name: MetricSpooledFor, Unit: emf.Seconds, Value: max(0, age.Seconds())})
+	}
+	h.report(ctx, slog.LevelError, about, metrics...)
+}
+
+func (h *Handler) report(ctx context.Context, level slog.Level, about []slog.Attr, metrics ...emf.Metric) {
+	h.log.LogAttrs(ctx, level, "replay", append(about, emf.Attrs(h.now(), h.config.Namespace, emf.Directive{
+		Dimensions: [][]string{{}}, Metrics: metrics,
 	})...)...)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/sqs"
 )
 
 // Config is the size of a storm.
@@ -111,7 +112,7 @@ func (s *storm) rage(ctx context.Context) error {
 		weather.Go(func() { s.disturb(bad, sv, s.random(uint64(i))) })
 	}
 	weather.Go(func() { s.kill(bad, s.random(10)) })
-	weather.Go(func() { s.stack.Spool.Poll(bad, 10, s.replay) })
+	weather.Go(func() { s.stack.Spool.Poll(bad, sqs.Mapping{BatchSize: 10, MaximumConcurrency: sandbox.ReplayConcurrency}, s.replay) })
 
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(s.Parallel)

@@ -1,21 +1,53 @@
 package sqs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
 // Invoke calls the function that the queue feeds. An error stands for a function error, or for a call that failed.
 type Invoke func(ctx context.Context, payload []byte) ([]byte, error)
 
-// Poll feeds the function, batch by batch, until ctx is done, as an event source mapping with ReportBatchItemFailures does.
-// What the function does not handle comes back after the visibility time-out.
-func (q *Queue) Poll(ctx context.Context, batchSize int, invoke Invoke) {
+// Mapping is how an event source mapping polls the queue.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+type Mapping struct {
+	BatchSize          int
+	MaximumConcurrency int // ScalingConfig; zero stands for what Lambda grows to at most, 1,250
+}
+
+// How Lambda polls: five batches at once to begin with, and up to so many more each minute while messages are waiting.
+const (
+	firstPollers     = 5
+	pollersPerMinute = 300
+	mostPollers      = 1250
+)
+
+// Poll feeds the function until ctx is done, as an event source mapping with ReportBatchItemFailures does: with several batches at
+// once, and with more of them the longer messages wait. Failures that an answer reports do not slow it down. What the function does
+// not handle comes back after the visibility time-out.
+func (q *Queue) Poll(ctx context.Context, m Mapping, invoke Invoke) {
+	var pollers sync.WaitGroup
+	defer pollers.Wait()
+	most := cmp.Or(m.MaximumConcurrency, mostPollers)
+	for n := 0; n < most && ctx.Err() == nil; {
+		if n < firstPollers || q.waiting() {
+			pollers.Go(func() { q.poll(ctx, m.BatchSize, invoke) })
+			n++
+		}
+		if n >= firstPollers {
+			sleep(ctx, time.Minute/pollersPerMinute)
+		}
+	}
+}
+
+func (q *Queue) poll(ctx context.Context, batchSize int, invoke Invoke) {
 	for ctx.Err() == nil {
 		if batch := q.receive(batchSize, q.VisibilityTimeout); len(batch) > 0 {
 			_ = q.deliver(ctx, batch, invoke)
@@ -26,6 +58,13 @@ func (q *Queue) Poll(ctx context.Context, batchSize int, invoke Invoke) {
 		case <-time.After(50 * time.Millisecond): // a hidden message may have come back
 		case <-ctx.Done():
 		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
 	}
 }
 

@@ -55,7 +55,8 @@ func (q *Queue) Messages() []Message {
 	return all
 }
 
-func (q *Queue) send(body string) Message {
+// Send puts a message into the queue.
+func (q *Queue) Send(body string) Message {
 	m := &Message{ID: uuid.NewString(), Body: body, Sent: time.Now()}
 	q.server.mu.Lock()
 	defer q.server.mu.Unlock()
@@ -92,6 +93,14 @@ func (q *Queue) receive(n int, visibility time.Duration) []Message {
 		return false
 	})
 	return received
+}
+
+// waiting tells whether a message can be received.
+func (q *Queue) waiting() bool {
+	q.server.mu.Lock()
+	defer q.server.mu.Unlock()
+	now := time.Now()
+	return slices.ContainsFunc(q.messages, func(m *Message) bool { return !now.Before(m.visible) })
 }
 
 // remove deletes the message that was received with one of the receipts, unless it has been received again since.

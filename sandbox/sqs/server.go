@@ -121,7 +121,7 @@ func (s *Server) answer(r *http.Request) (any, error) {
 		if len(in.MessageBody) > maxBody {
 			return nil, invalid("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", maxBody)
 		}
-		m := q.send(in.MessageBody)
+		m := q.Send(in.MessageBody)
 		return map[string]string{"MessageId": m.ID, "MD5OfMessageBody": md5Of(m.Body)}, nil
 	case "ReceiveMessage":
 		visibility := q.VisibilityTimeout

@@ -271,7 +271,7 @@ func TestPollDeliversWhatArrivesAndAgainWhatFailed(t *testing.T) {
 	handled := make(chan int)
 	go func() {
 		calls := 0
-		q.Poll(ctx, 10, func(context.Context, []byte) ([]byte, error) {
+		q.Poll(ctx, sqs.Mapping{BatchSize: 10, MaximumConcurrency: 1}, func(context.Context, []byte) ([]byte, error) {
 			if calls++; calls == 1 {
 				return nil, errors.New("not yet")
 			}

@@ -35,9 +35,10 @@ const (
 func main() {
 	seed := flag.Uint64("seed", 1, "decides what users do and which faults are on when")
 	rebuild := flag.String("rebuild", "", "measure the rebuild of so many events instead, as 20000,200000")
+	hot := flag.Int("hot", 0, "measure the work on one user of so many events instead, as 100000")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *seed, *rebuild)
+	err := run(ctx, *seed, *rebuild, *hot)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
@@ -45,7 +46,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, seed uint64, rebuild string) error {
+func run(ctx context.Context, seed uint64, rebuild string, hot int) error {
 	sb, err := sandbox.Start(ctx, seed, io.Discard)
 	if err != nil {
 		return err
@@ -53,6 +54,9 @@ func run(ctx context.Context, seed uint64, rebuild string) error {
 	defer sb.Close()
 	if rebuild != "" {
 		return measure(ctx, sb, rebuild)
+	}
+	if hot > 0 {
+		return measureHot(ctx, sb, hot)
 	}
 	stack, err := sb.Deploy(ctx, "chaos", nil)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/memory"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
@@ -34,6 +35,73 @@ const (
 	eventsEach = 4  // of a user
 	days       = 60 // over which they are spread
 )
+
+// measureHot makes one user of so many events, and measures what is done with them: verify, verify of a day, rebuild and the replay of
+// one more event.
+func measureHot(ctx context.Context, sb *sandbox.Sandbox, events int) error {
+	stack, err := sb.Deploy(ctx, "hot", nil)
+	if err != nil {
+		return err
+	}
+	subs, err := load(ctx, sb, stack, 1, events)
+	if err != nil {
+		return err
+	}
+	t := newTable()
+	t.AppendHeader(table.Row{"of one user", "took"})
+	timed := func(what string, work func() error) error {
+		start := time.Now()
+		if err := work(); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		t.AppendRow(table.Row{what, time.Since(start).Round(10 * time.Millisecond)})
+		return nil
+	}
+	ask := func(request string) func() error {
+		return func() error {
+			a, err := complete(ctx, stack, request)
+			if err == nil && (a.FindingCount > 0 || a.Events != events) {
+				err = fmt.Errorf("%+v, of %d events", a, events)
+			}
+			return err
+		}
+	}
+	day := ledger.Day(time.Now().AddDate(0, 0, -days))
+	err = errors.Join(
+		timed("rebuild", ask(`{"view":"rebuild"}`)),
+		timed("verify", ask(`{"view":"verify"}`)),
+		timed("verify of a day", ask(fmt.Sprintf(`{"view":"verify","day":%q}`, day))),
+		timed("verify of the user", ask(fmt.Sprintf(`{"view":"verify","sub":%q}`, subs[0]))),
+		timed("replay of an event", func() error { return replayOne(ctx, sb, stack, subs[0]) }),
+	)
+	if err != nil {
+		return err
+	}
+	memory, err := peakMemory("maintain")
+	t.AppendFooter(table.Row{"peak memory of maintain", memory})
+	t.Render()
+	return err
+}
+
+// replayOne replays an event that was decided before all others of its user: the one for which the most is read.
+func replayOne(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, sub string) error {
+	s := dynamo.New(sandbox.Config(sb.DynamoDB.Endpoint()), stack.Tables, 10*time.Second)
+	before, err := s.Record(ctx, sub)
+	if err != nil {
+		return err
+	}
+	e := migration.NewAttempt(migration.Origin{ID: ulid.Make().String(), At: before.FirstAt, FunctionVersion: "chaos"},
+		migration.ForgotPassword, migration.Account{Sub: sub}, migration.Decision{Outcome: migration.Rejected, Reason: migration.Disabled})
+	queue := spool.New(sandbox.Config(sb.SQS.Endpoint()), spool.Config{QueueURL: stack.Spool.URL()}, time.Second)
+	if err := errors.Join(queue.Send(ctx, e), stack.Replay(ctx)); err != nil {
+		return err
+	}
+	after, err := s.Record(ctx, sub)
+	if err == nil && (after.Version != before.Version+1 || after.ID != e.ID) {
+		err = fmt.Errorf("the event was not written: %+v", after)
+	}
+	return err
+}
 
 // measure rebuilds lost progress tables of several sizes, while the trigger writes, and verifies them.
 func measure(ctx context.Context, sb *sandbox.Sandbox, sizes string) error {
@@ -59,7 +127,7 @@ func measureSize(ctx context.Context, sb *sandbox.Sandbox, events int) (table.Ro
 	if err != nil {
 		return nil, err
 	}
-	if err := load(ctx, sb, stack, events/eventsEach); err != nil {
+	if _, err := load(ctx, sb, stack, events/eventsEach, eventsEach); err != nil {
 		return nil, err
 	}
 	signIns, stop := context.WithCancel(ctx)
@@ -67,12 +135,12 @@ func measureSize(ctx context.Context, sb *sandbox.Sandbox, events int) (table.Ro
 	var group errgroup.Group
 	group.Go(func() error { return signIn(signIns, sb, stack, &signedIn) })
 
-	rebuilt, err := complete(ctx, stack, "rebuild")
+	rebuilt, err := complete(ctx, stack, `{"view":"rebuild"}`)
 	stop()
 	if err := errors.Join(err, group.Wait(), stack.Replay(ctx)); err != nil {
 		return nil, err
 	}
-	verified, err := complete(ctx, stack, "verify")
+	verified, err := complete(ctx, stack, `{"view":"verify"}`)
 	if err != nil {
 		return nil, err
 	}
@@ -101,10 +169,10 @@ type answer struct {
 	FindingCount int       `json:"finding_count"`
 }
 
-// complete asks for a view until it is complete.
-func complete(ctx context.Context, stack *sandbox.Stack, view string) (a answer, err error) {
+// complete asks until the answer is complete.
+func complete(ctx context.Context, stack *sandbox.Stack, request string) (a answer, err error) {
 	for !a.Complete {
-		raw, err := stack.Invoke(ctx, "maintain", fmt.Appendf(nil, `{"view":%q}`, view))
+		raw, err := stack.Invoke(ctx, "maintain", []byte(request))
 		if err == nil {
 			err = json.Unmarshal(raw, &a)
 		}
@@ -143,26 +211,29 @@ func signIn(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, coun
 	return nil
 }
 
-// load writes events of the past days, but neither records nor tallies: to this stack they are lost.
-func load(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users int) error {
+// load writes events of the past days, so many each of so many users, but neither records nor tallies: to this stack they are lost. It
+// returns the users.
+func load(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users, each int) ([]string, error) {
+	subs := make([]string, users)
 	writer := &eventWriter{client: sb.DynamoDBClient(), table: stack.Tables.AuditTable}
 	cfg := sandbox.Config(sb.DynamoDB.Endpoint())
 	cfg.APIOptions = append(cfg.APIOptions, writer.intercept)
 	events := dynamo.New(cfg, stack.Tables, 10*time.Second)
-	bar := newBar(users*eventsEach, fmt.Sprintf("Loading %d events", users*eventsEach))
+	bar := newBar(users*each, fmt.Sprintf("Loading %d events", users*each))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(4)
 	for i := range users {
 		group.Go(func() error {
-			sub, now := uuid.NewString(), time.Now().AddDate(0, 0, i%days-days)
+			subs[i] = uuid.NewString()
+			sub, now := subs[i], time.Now().AddDate(0, 0, i%days-days)
 			l := ledger.New(both{memory.New(), events}, migration.Policy{}, func() time.Time { return now })
-			for n := range eventsEach {
-				now = now.Add(time.Second)
+			for n := range each {
+				now = now.Add(100 * time.Millisecond)
 				e := migration.Event{
 					Schema: migration.Schema, ID: ulid.Make().String(), Sub: sub, Kind: migration.Attempt, At: migration.Millis(now),
 					Trigger: migration.SignIn, Outcome: migration.Rejected, Reason: migration.WrongPassword, RequestID: uuid.NewString(),
 				}
-				if n == eventsEach-1 {
+				if n == each-1 {
 					e.Outcome, e.Reason = migration.Migrated, ""
 				}
 				if _, err := l.Append(groupCtx, sub, func(migration.Record) migration.Event { return e }); err != nil {
@@ -174,9 +245,9 @@ func load(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users 
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return nil, err
 	}
-	return writer.flush(ctx)
+	return subs, writer.flush(ctx)
 }
 
 // both commits to memory, where conflicts are found, and then to a second store.

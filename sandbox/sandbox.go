@@ -219,8 +219,11 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 
 func (st *Stack) deploy(name, function string) error {
 	timeout := time.Minute
-	if function == "migrate" {
+	switch function {
+	case "migrate":
 		timeout = 5 * time.Second // what Cognito waits
+	case "maintain":
+		timeout = 15 * time.Minute // as the template has it
 	}
 	return st.sandbox.Lambda.Deploy(lambda.Function{
 		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: st.Environ(), Concurrency: 100,

@@ -137,7 +137,7 @@ func (l *Ledger) Append(
 }
 
 // clockSkew is more than the clocks of two functions differ by: no event was recorded earlier than that before it was decided.
-const clockSkew = time.Hour
+const clockSkew = time.Minute
 
 // Replay appends an event that was decided earlier and whose fate is unknown: once, whether it was written then or not,
 // however often it is replayed, and whatever the user did since. It keeps its ID and At. A repeat is not written.

@@ -72,7 +72,12 @@ func measureHot(ctx context.Context, sb *sandbox.Sandbox, events int) error {
 		timed("verify", ask(`{"view":"verify"}`)),
 		timed("verify of a day", ask(fmt.Sprintf(`{"view":"verify","day":%q}`, day))),
 		timed("verify of the user", ask(fmt.Sprintf(`{"view":"verify","sub":%q}`, subs[0]))),
-		timed("replay of an event", func() error { return replayOne(ctx, sb, stack, subs[0]) }),
+		timed("replay of an event older than all others", func() error {
+			return replayOne(ctx, sb, stack, subs[0], func(r migration.Record) time.Time { return r.FirstAt })
+		}),
+		timed("replay of an event of the last minute", func() error {
+			return replayOne(ctx, sb, stack, subs[0], func(r migration.Record) time.Time { return r.LastAt.Add(time.Minute) })
+		}),
 	)
 	if err != nil {
 		return err
@@ -83,15 +88,21 @@ func measureHot(ctx context.Context, sb *sandbox.Sandbox, events int) error {
 	return err
 }
 
-// replayOne replays an event that was decided before all others of its user: the one for which the most is read.
-func replayOne(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, sub string) error {
+// replayOne replays an event of the user that was decided at a time. The earlier that was, the more is read.
+func replayOne(
+	ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, sub string, at func(migration.Record) time.Time,
+) error {
 	s := dynamo.New(sandbox.Config(sb.DynamoDB.Endpoint()), stack.Tables, 10*time.Second)
 	before, err := s.Record(ctx, sub)
 	if err != nil {
 		return err
 	}
-	e := migration.NewAttempt(migration.Origin{ID: ulid.Make().String(), At: before.FirstAt, FunctionVersion: "chaos"},
-		migration.ForgotPassword, migration.Account{Sub: sub}, migration.Decision{Outcome: migration.Rejected, Reason: migration.Disabled})
+	reason := migration.Disabled
+	if before.Reason == reason {
+		reason = migration.Unconfirmed // else it would be a repeat
+	}
+	e := migration.NewAttempt(migration.Origin{ID: ulid.Make().String(), At: at(before), FunctionVersion: "chaos"},
+		migration.ForgotPassword, migration.Account{Sub: sub}, migration.Decision{Outcome: migration.Rejected, Reason: reason})
 	queue := spool.New(sandbox.Config(sb.SQS.Endpoint()), spool.Config{QueueURL: stack.Spool.URL()}, time.Second)
 	if err := errors.Join(queue.Send(ctx, e), stack.Replay(ctx)); err != nil {
 		return err

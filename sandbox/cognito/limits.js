@@ -50,7 +50,8 @@ const categories = {
 // A bucket for each operation of a category that is limited: it holds the requests of one second, and fills again by the
 // rate. Requests beyond that are refused.
 let buckets = new Map();
-function setRates(rates) {
+function setRates(given) {
+  const rates = given ?? {};
   const unknown = Object.keys(rates).find((category) => !Object.hasOwn(categories, category));
   if (unknown) throw new Error(`${unknown} is no category of operations`);
   buckets = new Map();

@@ -79,7 +79,7 @@ async function preAuthenticate(user, metadata) {
 }
 
 // Users in the other states have no password to sign in with.
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserType.html#CognitoUserPools-Type-UserType-UserStatus
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserType.html
 function checkPassword(user, password) {
   if (!["CONFIRMED", "FORCE_CHANGE_PASSWORD"].includes(user.UserStatus) || user.Password !== password) {
     countFailures(user, user.FailedSignIns + 1);
@@ -90,7 +90,7 @@ function checkPassword(user, password) {
 
 // A pool whose MFA is OFF asks for none; of several factors the preferred one is asked for, else the user selects.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminInitiateAuth.html#CognitoUserPools-AdminInitiateAuth-response-ChallengeName
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminInitiateAuth.html
 function challengeOf(user) {
   const { sub, ...attributes } = attributesToRecord(user.Attributes);
   if (user.UserStatus === "FORCE_CHANGE_PASSWORD") {

@@ -67,7 +67,7 @@ function checkSecretHash(operation, req) {
   if (!right) throw notAuthorized(`Unable to verify secret hash for client ${client.ClientId}`);
 }
 
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolClientType.html#CognitoUserPools-Type-UserPoolClientType-ExplicitAuthFlows
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolClientType.html
 // https://repost.aws/knowledge-center/cognito-migration-lambda-trigger-errors
 function checkFlow(flow) {
   if (client.ExplicitAuthFlows.some((allowed) => [flow, `ALLOW_${flow}`].includes(allowed))) return;

@@ -26,7 +26,7 @@ const (
 func TestSecretHashes(t *testing.T) {
 	t.Parallel()
 	pool := start(t, cognito.Config{UsernameConfiguration: anyCase, ClientSecrets: []string{"old"}})
-	put(t, pool, cognito.User{Username: "ann", Password: "right", Attributes: map[string]string{"email": "ann@example.com", "email_verified": "true"}})
+	put(t, pool, cognito.User{Username: "ann", Password: "right", Attributes: verified("ann@example.com")})
 	for _, tt := range []struct {
 		rule, doc string
 		secrets   []string // of the app client
@@ -112,7 +112,9 @@ func TestOnlyFlowsThatTheClientAllows(t *testing.T) {
 func TestWhatPreflightReads(t *testing.T) {
 	t.Parallel()
 	pool := start(t, cognito.Config{MFA: "OPTIONAL", ClientSecrets: []string{"secret"}})
-	list, err := client(pool).ListUserPoolClients(t.Context(), &idp.ListUserPoolClientsInput{UserPoolId: aws.String(poolID), MaxResults: aws.Int32(60)})
+	list, err := client(pool).ListUserPoolClients(t.Context(), &idp.ListUserPoolClientsInput{
+		UserPoolId: aws.String(poolID), MaxResults: aws.Int32(60),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -163,7 +163,7 @@ func TestChallengesCarryTheirParameters(t *testing.T) {
 }
 
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-authentication.html
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminInitiateAuth.html#CognitoUserPools-AdminInitiateAuth-request-ClientMetadata
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminInitiateAuth.html
 func TestThePreAuthenticationTrigger(t *testing.T) {
 	t.Parallel()
 	var event []byte
@@ -182,8 +182,8 @@ func TestThePreAuthenticationTrigger(t *testing.T) {
 	if _, err := client(pool).AdminInitiateAuth(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"version":"1","triggerSource":"PreAuthentication_Authentication","region":"eu-west-1","userPoolId":"` + poolID + `","userName":"ann",
-		"callerContext":{"awsSdkVersion":"aws-sdk-unknown-unknown","clientId":"` + clientID + `"},
+	want := `{"version":"1","triggerSource":"PreAuthentication_Authentication","region":"eu-west-1","userPoolId":"` + poolID + `",
+		"userName":"ann","callerContext":{"awsSdkVersion":"aws-sdk-unknown-unknown","clientId":"` + clientID + `"},
 		"request":{"userAttributes":{"sub":"a-0","email":"ann@example.com","cognito:user_status":"CONFIRMED"},
 			"validationData":{"app":"web"},"clientMetadata":{"app":"web"},"userNotFound":false},
 		"response":{}}`
@@ -418,7 +418,8 @@ func TestTheFunctionsAnswerToASignInDecides(t *testing.T) {
 			if got.Sub == "" {
 				t.Error("the user has no sub")
 			}
-			if diff := cmp.Diff(*tt.wantUser, got, cmpopts.IgnoreFields(cognito.User{}, "Sub", "Created", "Modified"), cmpopts.EquateEmpty()); diff != "" {
+			made := cmpopts.IgnoreFields(cognito.User{}, "Sub", "Created", "Modified")
+			if diff := cmp.Diff(*tt.wantUser, got, made, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -576,17 +577,19 @@ func TestForgotPassword(t *testing.T) {
 	}
 }
 
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html#CognitoUserPools-Type-UserPoolType-AccountRecoverySetting
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
 func TestTheAccountRecoverySettingSaysWhereTheCodeGoes(t *testing.T) {
 	t.Parallel()
-	recovery := func(names ...types.RecoveryOptionNameType) *types.AccountRecoverySettingType {
+	const email, phone, admin = types.RecoveryOptionNameTypeVerifiedEmail, types.RecoveryOptionNameTypeVerifiedPhoneNumber,
+		types.RecoveryOptionNameTypeAdminOnly
+	recovery := func(lastFirst ...types.RecoveryOptionNameType) *types.AccountRecoverySettingType {
 		setting := &types.AccountRecoverySettingType{}
-		for i, name := range names {
-			setting.RecoveryMechanisms = append(setting.RecoveryMechanisms, types.RecoveryOptionType{Name: name, Priority: aws.Int32(int32(len(names) - i))})
+		for i, name := range lastFirst {
+			option := types.RecoveryOptionType{Name: name, Priority: aws.Int32(int32(len(lastFirst) - i))}
+			setting.RecoveryMechanisms = append(setting.RecoveryMechanisms, option)
 		}
 		return setting
 	}
-	const email, phone, admin = types.RecoveryOptionNameTypeVerifiedEmail, types.RecoveryOptionNameTypeVerifiedPhoneNumber, types.RecoveryOptionNameTypeAdminOnly
 	const none = "InvalidParameterException: Cannot reset password for the user as there is no registered/verified email or phone_number"
 	for _, tt := range []struct {
 		name    string
@@ -596,7 +599,7 @@ func TestTheAccountRecoverySettingSaysWhereTheCodeGoes(t *testing.T) {
 	}{
 		{"not set", nil, "", "SMS +*******4567"},
 		{"email only", recovery(email), "", "EMAIL a***@e***"},
-		{"the last here has the highest priority", recovery(phone, email), "", "EMAIL a***@e***"},
+		{"email before phone number", recovery(phone, email), "", "EMAIL a***@e***"},
 		{"phone number before email", recovery(email, phone), "", "SMS +*******4567"},
 		{"the phone number is the second factor", recovery(email, phone), "SMS_MFA", "EMAIL a***@e***"},
 		{"the only address is the second factor", recovery(email), "EMAIL_OTP", none},

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 )
 
-// Config describes a user pool and its app client in the words of CreateUserPool. What is zero is as AWS has it by default,
-// unless something else is said here.
+// Config describes a user pool and its app client in the words of DescribeUserPool. What is zero is as AWS has it by
+// default, unless something else is said here.
 type Config struct {
 	// PoolID is the pool's id, such as "eu-west-1_aB3dE5gH7"; what is before the underscore is its Region.
 	PoolID string

@@ -18,7 +18,7 @@ func TestGroups(t *testing.T) {
 	pool := start(t, cognito.Config{AliasAttributes: []string{"email"}})
 	put(
 		t, pool,
-		cognito.User{Username: "ann", Sub: "a-0", Password: "right", Attributes: map[string]string{"email": "ann@example.com", "email_verified": "true"}},
+		cognito.User{Username: "ann", Sub: "a-0", Password: "right", Attributes: verified("ann@example.com")},
 		cognito.User{Username: "bob", Sub: "b-0"},
 	)
 	c, ctx := client(pool), t.Context()
@@ -87,7 +87,8 @@ func TestPagesOfGroups(t *testing.T) {
 		if _, err := c.CreateGroup(t.Context(), &idp.CreateGroupInput{UserPoolId: aws.String(poolID), GroupName: &name}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.AdminAddUserToGroup(t.Context(), &idp.AdminAddUserToGroupInput{UserPoolId: aws.String(poolID), Username: aws.String("ann"), GroupName: &name}); err != nil {
+		add := &idp.AdminAddUserToGroupInput{UserPoolId: aws.String(poolID), Username: aws.String("ann"), GroupName: &name}
+		if _, err := c.AdminAddUserToGroup(t.Context(), add); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +97,8 @@ func TestPagesOfGroups(t *testing.T) {
 		t.Errorf("%s, %v; want %s", groupNames(got), err, want)
 	}
 	var listed []types.GroupType
-	for pages := idp.NewListGroupsPaginator(c, &idp.ListGroupsInput{UserPoolId: aws.String(poolID), Limit: aws.Int32(3)}); pages.HasMorePages(); {
+	in := &idp.ListGroupsInput{UserPoolId: aws.String(poolID), Limit: aws.Int32(3)}
+	for pages := idp.NewListGroupsPaginator(c, in); pages.HasMorePages(); {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -5,7 +5,7 @@
 const { exception, outOfBounds } = require("./exceptions");
 const { clock } = require("./settings");
 
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html#CognitoUserPools-AdminGetUser-request-Username
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
 // https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html#resource-quotas
 const most = { username: 128, password: 256 };
 function checkLengths(username = "", password = "") {

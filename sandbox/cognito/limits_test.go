@@ -1,6 +1,7 @@
 package cognito_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -23,29 +24,35 @@ func countingCalls(t *testing.T, asked *int) *cognito.Trigger {
 
 func TestLengthsOfNamesAndPasswords(t *testing.T) {
 	t.Parallel()
-	const usernamePage, quotasPage = reference + "API_AdminGetUser.html#CognitoUserPools-AdminGetUser-request-Username", guide + "quotas.html#resource-quotas"
-	const tooLong = "InvalidParameterException: 1 validation error detected: Value at '%' failed to satisfy constraint: Member must have length less than or equal to "
-	longUsername, longPassword := strings.Replace(tooLong, "%", "username", 1)+"128", strings.Replace(tooLong, "%", "password", 1)+"256"
 	asked := 0
 	pool := start(t, cognito.Config{AliasAttributes: []string{"email"}, UserMigration: countingCalls(t, &asked)})
-	address := strings.Repeat("a", 120) + "@example.com"
-	put(t, pool, cognito.User{Username: "ann", Password: strings.Repeat("é", 256), Attributes: map[string]string{"email": address, "email_verified": "true"}})
+	const namePage, quotasPage = reference + "API_AdminGetUser.html", guide + "quotas.html#resource-quotas"
+	tooLong := func(member string, most int) string {
+		return fmt.Sprintf("InvalidParameterException: 1 validation error detected: Value at '%s' failed to satisfy constraint: "+
+			"Member must have length less than or equal to %d", member, most)
+	}
+	longName, longPassword := tooLong("username", 128), tooLong("password", 256)
+	typed := func(name, password string) func(*testing.T) string {
+		return func(t *testing.T) string { t.Helper(); return signIn(t, pool, name, password) }
+	}
+	address, nobody := strings.Repeat("a", 120)+"@example.com", strings.Repeat("b", 129)
+	put(t, pool, cognito.User{Username: "ann", Password: strings.Repeat("é", 256), Attributes: verified(address)})
 	for _, tt := range []struct {
 		rule, doc string
 		got       func(*testing.T) string
 		want      string
 		asks      bool // the function is called
 	}{
-		{"the longest password", quotasPage, func(t *testing.T) string { return signIn(t, pool, "ann", strings.Repeat("é", 256)) }, "signed in", false},
-		{"a longer password of a user who exists", quotasPage, func(t *testing.T) string { return signIn(t, pool, "ann", strings.Repeat("é", 257)) }, longPassword, false},
-		{"a longer password of a user who does not", quotasPage, func(t *testing.T) string { return signIn(t, pool, "bob", strings.Repeat("é", 257)) }, incorrect, true},
-		{"a longer name of a user who exists", usernamePage, func(t *testing.T) string { return signIn(t, pool, address, "right") }, longUsername, false},
-		{"a longer name of a user who does not", usernamePage, func(t *testing.T) string { return signIn(t, pool, strings.Repeat("b", 129), "right") }, incorrect, true},
-		{"a longer name for a forgotten password", usernamePage, func(t *testing.T) string { return forgotPassword(t, pool, strings.Repeat("b", 129)) }, longUsername, false},
-		{"a longer name to be looked up", usernamePage, func(t *testing.T) string {
-			_, err := client(pool).AdminGetUser(t.Context(), &idp.AdminGetUserInput{UserPoolId: aws.String(poolID), Username: aws.String(strings.Repeat("b", 129))})
+		{"the longest password", quotasPage, typed("ann", strings.Repeat("é", 256)), "signed in", false},
+		{"a longer password of a user who exists", quotasPage, typed("ann", strings.Repeat("é", 257)), longPassword, false},
+		{"a longer password of a user who does not", quotasPage, typed("bob", strings.Repeat("é", 257)), incorrect, true},
+		{"a longer name of a user who exists", namePage, typed(address, "right"), longName, false},
+		{"a longer name of a user who does not", namePage, typed(nobody, "right"), incorrect, true},
+		{"a longer name, password forgotten", namePage, func(t *testing.T) string { return forgotPassword(t, pool, nobody) }, longName, false},
+		{"a longer name to be looked up", namePage, func(t *testing.T) string {
+			_, err := client(pool).AdminGetUser(t.Context(), &idp.AdminGetUserInput{UserPoolId: aws.String(poolID), Username: &nobody})
 			return outcome("", err)
-		}, longUsername, false},
+		}, longName, false},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			asked = 0

@@ -2,7 +2,7 @@
 
 // ListUsers: a filter, the order, pages and tokens.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
-// https://docs.aws.amazon.com/cognito/latest/developerguide/how-to-manage-user-accounts.html#cognito-user-pools-searching-for-users-using-listusers-api
+// https://docs.aws.amazon.com/cognito/latest/developerguide/how-to-manage-user-accounts.html
 
 const { randomUUID } = require("node:crypto");
 

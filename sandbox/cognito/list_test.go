@@ -29,7 +29,8 @@ func TestFiltersOfListUsers(t *testing.T) {
 			"email": "b@example.com", "name": "Cy", "given_name": "A", "family_name": "Z", "phone_number": "+13", "preferred_username": "x",
 		}},
 		cognito.User{Username: "ann", Sub: "a0", Status: "UNCONFIRMED", Attributes: map[string]string{
-			"email": "C@example.com", "name": `Ann "A" \ Lee`, "given_name": "C", "family_name": "Y", "phone_number": "+12", "preferred_username": "z",
+			"email": "C@example.com", "name": `Ann "A" \ Lee`, "given_name": "C", "family_name": "Y", "phone_number": "+12",
+			"preferred_username": "z",
 		}},
 		cognito.User{Username: "bob", Sub: "a1", Disabled: true, Attributes: map[string]string{
 			"email": "a@example.com", "name": "bob", "given_name": "B", "family_name": "X", "phone_number": "+21", "preferred_username": "y",
@@ -68,7 +69,7 @@ func TestFiltersOfListUsers(t *testing.T) {
 		{"an attribute that can't be searched by", listPage, `gender = "f"`, "InvalidParameterException: Invalid search attribute: gender"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			out, err := lister(pool).ListUsers(t.Context(), &idp.ListUsersInput{UserPoolId: aws.String(poolID), Filter: &tt.filter})
+			out, err := patient(pool).ListUsers(t.Context(), &idp.ListUsersInput{UserPoolId: aws.String(poolID), Filter: &tt.filter})
 			got := ""
 			if err != nil {
 				got = outcome("", err)
@@ -91,7 +92,7 @@ func TestListUsersGivesWhatIsKnownOfAUser(t *testing.T) {
 		Username: "ann", Sub: "a0", Status: "RESET_REQUIRED", Disabled: true, Created: created, Modified: created.AddDate(1, 0, 0),
 		Attributes: map[string]string{"email": "ann@example.com"},
 	})
-	out, err := lister(pool).ListUsers(t.Context(), &idp.ListUsersInput{UserPoolId: aws.String(poolID)})
+	out, err := patient(pool).ListUsers(t.Context(), &idp.ListUsersInput{UserPoolId: aws.String(poolID)})
 	if err != nil || len(out.Users) != 1 {
 		t.Fatalf("%v, %+v", err, out)
 	}
@@ -131,7 +132,7 @@ func TestAttributesToGet(t *testing.T) {
 			if tt.filter != "" {
 				in.Filter = &tt.filter
 			}
-			out, err := lister(pool).ListUsers(t.Context(), in)
+			out, err := patient(pool).ListUsers(t.Context(), in)
 			got := ""
 			if err != nil {
 				got = outcome("", err)
@@ -175,7 +176,7 @@ func TestPagesOfListUsers(t *testing.T) {
 			}
 			var sizes []int
 			seen := map[string]bool{}
-			for pages := idp.NewListUsersPaginator(lister(pool), in); pages.HasMorePages(); {
+			for pages := idp.NewListUsersPaginator(patient(pool), in); pages.HasMorePages(); {
 				page, err := pages.NextPage(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -190,7 +191,7 @@ func TestPagesOfListUsers(t *testing.T) {
 			}
 		})
 	}
-	_, err := lister(pool).ListUsers(t.Context(), &idp.ListUsersInput{UserPoolId: aws.String(poolID), Limit: aws.Int32(61)})
+	_, err := patient(pool).ListUsers(t.Context(), &idp.ListUsersInput{UserPoolId: aws.String(poolID), Limit: aws.Int32(61)})
 	if got := outcome("", err); !strings.HasPrefix(got, "InvalidParameterException: 1 validation error detected: Value at 'limit'") {
 		t.Error(got)
 	}
@@ -203,7 +204,7 @@ func TestPaginationTokens(t *testing.T) {
 	list := func(in idp.ListUsersInput) (string, string) {
 		t.Helper()
 		in.UserPoolId = aws.String(poolID)
-		out, err := lister(pool).ListUsers(t.Context(), &in)
+		out, err := patient(pool).ListUsers(t.Context(), &in)
 		if err != nil {
 			return outcome("", err), ""
 		}
@@ -236,13 +237,13 @@ func TestPaginationTokens(t *testing.T) {
 }
 
 // Users come and go while a chain of pages is read: none comes twice, and who was there all the time comes.
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html#CognitoUserPools-ListUsers-response-Users
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
 func TestAChainOfPagesIsConsistent(t *testing.T) {
 	t.Parallel()
 	pool := start(t, cognito.Config{})
 	putMany(t, pool, 130)
 	seen := map[string]int{}
-	for pages := idp.NewListUsersPaginator(lister(pool), &idp.ListUsersInput{UserPoolId: aws.String(poolID)}); pages.HasMorePages(); {
+	for pages := idp.NewListUsersPaginator(patient(pool), &idp.ListUsersInput{UserPoolId: aws.String(poolID)}); pages.HasMorePages(); {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -277,7 +278,7 @@ func TestALargePool(t *testing.T) {
 	for _, digit := range "0123456789abcdef" {
 		filter := fmt.Sprintf(`sub ^= "%c"`, digit)
 		in := &idp.ListUsersInput{UserPoolId: aws.String(poolID), Filter: &filter, AttributesToGet: []string{"sub"}}
-		for pages := idp.NewListUsersPaginator(lister(pool), in); pages.HasMorePages(); {
+		for pages := idp.NewListUsersPaginator(patient(pool), in); pages.HasMorePages(); {
 			page, err := pages.NextPage(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -293,9 +294,9 @@ func TestALargePool(t *testing.T) {
 	}
 }
 
-// lister is a client that asks again. Now and then the SDK closes a connection while it still reads a large answer.
+// patient is a client that asks again. Now and then the SDK closes a connection while it still reads a large answer.
 // https://github.com/aws/aws-sdk-go-v2/issues/2737
-func lister(pool *cognito.Pool) *idp.Client {
+func patient(pool *cognito.Pool) *idp.Client {
 	options := client(pool).Options()
 	options.RetryMaxAttempts = 3
 	return idp.New(options)

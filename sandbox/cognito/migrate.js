@@ -64,7 +64,7 @@ function create(typed, response, password) {
   return user;
 }
 
-// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-migrate-user.html#cognito-user-pools-lambda-trigger-syntax-user-migration-response
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-migrate-user.html
 // https://repost.aws/knowledge-center/cognito-migration-lambda-trigger-errors
 function checkParameters({ userAttributes, finalUserStatus, messageAction, desiredDeliveryMediums }) {
   const values = Object.values(userAttributes);
@@ -91,7 +91,7 @@ function checkUsername(typed, username, attributes) {
 }
 
 // What a text message as the second factor needs, and does not have; undefined if nothing.
-// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-migrate-user.html#cognito-user-pools-lambda-trigger-syntax-user-migration-response
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-migrate-user.html
 function missing(enableSMSMFA, attributes) {
   if (enableSMSMFA !== true) return undefined;
   if (pool.options.MfaConfiguration === "OFF") return "SMS MFA cannot be enabled, since MFA is off in the user pool.";

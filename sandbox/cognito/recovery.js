@@ -25,8 +25,8 @@ function delivery(attribute, address) {
 
 // Which verified address of a user gets the code, if any: the first that the pool's AccountRecoverySetting names, unless
 // it is the user's second factor; without that setting the phone number, else the email address.
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html#CognitoUserPools-Type-UserPoolType-AccountRecoverySetting
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPool.html#CognitoUserPools-CreateUserPool-request-AccountRecoverySetting
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPool.html
 function recoveryAddress(user) {
   const attributes = attributesToRecord(user.Attributes);
   const mechanisms = pool.options.AccountRecoverySetting?.RecoveryMechanisms ?? [];
@@ -44,7 +44,7 @@ function recoveryAddress(user) {
 // With PreventUserExistenceErrors a user who is not found, deactivated or without a verified address is answered with a
 // simulated delivery.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ForgotPassword.html
-// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html#cognito-user-pool-managing-errors-password-reset
+// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
 async function forgotPassword(_ctx, req) {
   const user =
     pool.find(req.Username) ??
@@ -74,7 +74,7 @@ async function forgotPassword(_ctx, req) {
 
 // With PreventUserExistenceErrors a user who does not exist or is disabled is answered like a wrong code.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ConfirmForgotPassword.html
-// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html#cognito-user-pool-managing-errors-password-reset
+// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
 async function confirmForgotPassword(_ctx, req) {
   const user = pool.find(req.Username);
   if (!user?.Enabled && !existenceErrorsPrevented) {

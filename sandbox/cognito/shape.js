@@ -71,7 +71,7 @@ function nameUser(name, attributes, refuse) {
   return { Username: sub, Attributes: { ...attributes, [own]: name, sub } };
 }
 
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html#CognitoUserPools-SignUp-request-Username
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
 function checkUsername(name, refuse) {
   if (name === "" || [...name].length > 128) throw refuse("Username must have 1 to 128 characters.");
   if (aliasAttributes.includes("email") && forms.email.test(name)) {

@@ -79,15 +79,19 @@ func TestDescribeUserPoolTellsTheShape(t *testing.T) {
 		NumberAttributeConstraints: &types.NumberAttributeConstraintsType{MinValue: aws.String("18")},
 	}
 	pool := start(t, cognito.Config{
-		AliasAttributes: []string{"email", "preferred_username"}, UsernameConfiguration: anyCase, MFA: "OPTIONAL", AccountRecoverySetting: recovery,
+		AliasAttributes: []string{"email", "preferred_username"}, UsernameConfiguration: anyCase,
+		MFA: "OPTIONAL", AccountRecoverySetting: recovery,
 		SchemaAttributes: []types.SchemaAttributeType{
-			{Name: aws.String("custom:age"), AttributeDataType: types.AttributeDataTypeNumber, Mutable: aws.Bool(false), NumberAttributeConstraints: age.NumberAttributeConstraints},
+			{
+				Name: age.Name, AttributeDataType: age.AttributeDataType, Mutable: age.Mutable,
+				NumberAttributeConstraints: age.NumberAttributeConstraints,
+			},
 			{Name: aws.String("name"), Required: aws.Bool(true)},
 		},
 		UserMigration: &cognito.Trigger{Endpoint: "http://127.0.0.1", Function: "migrate"},
 	})
 	put(t, pool, cognito.User{Username: "ann"}, cognito.User{Username: "bob"})
-	out, err := client(pool).DescribeUserPool(t.Context(), &idp.DescribeUserPoolInput{UserPoolId: aws.String(poolID)})
+	out, err := patient(pool).DescribeUserPool(t.Context(), &idp.DescribeUserPoolInput{UserPoolId: aws.String(poolID)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +105,8 @@ func TestDescribeUserPoolTellsTheShape(t *testing.T) {
 	others := cmpopts.IgnoreFields(types.UserPoolType{}, "SchemaAttributes", "CreationDate", "LastModifiedDate", "Policies",
 		"VerificationMessageTemplate", "EmailConfiguration", "AdminCreateUserConfig")
 	unexported := cmpopts.IgnoreUnexported(
-		types.UserPoolType{}, types.UsernameConfigurationType{}, types.AccountRecoverySettingType{}, types.RecoveryOptionType{}, types.LambdaConfigType{},
-		types.SchemaAttributeType{}, types.NumberAttributeConstraintsType{},
+		types.UserPoolType{}, types.UsernameConfigurationType{}, types.AccountRecoverySettingType{}, types.RecoveryOptionType{},
+		types.LambdaConfigType{}, types.SchemaAttributeType{}, types.NumberAttributeConstraintsType{},
 	)
 	if diff := cmp.Diff(want, got, others, unexported); diff != "" {
 		t.Error(diff)
@@ -119,63 +123,54 @@ func TestDescribeUserPoolTellsTheShape(t *testing.T) {
 	}
 }
 
+// nameRow is a name that finds a user of a pool, or does not.
+type nameRow struct {
+	rule, doc, name string
+	found           bool
+}
+
 func TestNamesThatFindAUser(t *testing.T) {
 	t.Parallel()
 	addresses := map[string]string{
-		"email": "Ann@example.com", "email_verified": "true", "phone_number": "+491701234567", "phone_number_verified": "false", "preferred_username": "Annie",
+		"email": "Ann@example.com", "email_verified": "true", "phone_number": "+491701234567", "phone_number_verified": "false",
+		"preferred_username": "Annie",
 	}
 	for _, pool := range []struct {
 		name string
 		cfg  cognito.Config
 		user cognito.User
-		rows []struct {
-			rule, doc, name string
-			found           bool
-		}
+		rows []nameRow
 	}{
-		{"plain usernames", cognito.Config{}, cognito.User{Username: "Ann", Sub: "a-0", Attributes: addresses}, []struct {
-			rule, doc, name string
-			found           bool
-		}{
+		{"plain usernames", cognito.Config{}, cognito.User{Username: "Ann", Sub: "a-0", Attributes: addresses}, []nameRow{
 			{"the username", aliasesPage, "Ann", true},
 			{"its case matters", casePage, "ann", false},
 			{"the sub", reference + "API_AdminGetUser.html", "a-0", true},
 			{"an address that is no alias", aliasesPage, "Ann@example.com", false},
 		}},
-		{"a federated user", cognito.Config{}, cognito.User{Username: "Google_1", Sub: "a-0", Status: "EXTERNAL_PROVIDER"}, []struct {
-			rule, doc, name string
-			found           bool
-		}{
+		{"a federated user", cognito.Config{}, cognito.User{Username: "Google_1", Sub: "a-0", Status: "EXTERNAL_PROVIDER"}, []nameRow{
 			{"the username", reference + "API_AdminGetUser.html", "Google_1", true},
 			{"the sub", reference + "API_AdminGetUser.html", "a-0", false},
 		}},
-		{"aliases", cognito.Config{AliasAttributes: []string{"email", "phone_number", "preferred_username"}}, cognito.User{
-			Username: "Ann", Attributes: addresses,
-		}, []struct {
-			rule, doc, name string
-			found           bool
-		}{
+		{"aliases", cognito.Config{
+			AliasAttributes: []string{"email", "phone_number", "preferred_username"},
+		}, cognito.User{Username: "Ann", Attributes: addresses}, []nameRow{
 			{"a verified address", aliasesPage, "Ann@example.com", true},
 			{"its case matters", casePage, "ann@example.com", false},
 			{"an unverified one", aliasesPage, "+491701234567", false},
 			{"a preferred username", aliasesPage, "Annie", true},
 			{"its case matters too", casePage, "annie", false},
 		}},
-		{"aliases in any case", cognito.Config{AliasAttributes: []string{"email", "preferred_username"}, UsernameConfiguration: anyCase}, cognito.User{
-			Username: "Ann", Attributes: addresses,
-		}, []struct {
-			rule, doc, name string
-			found           bool
-		}{
+		{"aliases in any case", cognito.Config{
+			AliasAttributes: []string{"email", "preferred_username"}, UsernameConfiguration: anyCase,
+		}, cognito.User{Username: "Ann", Attributes: addresses}, []nameRow{
 			{"the username", casePage, "ANN", true},
 			{"a verified address", casePage, "ANN@EXAMPLE.COM", true},
 			{"a preferred username", casePage, "ANNIE", true},
 			{"a phone number that is no alias", aliasesPage, "+491701234567", false},
 		}},
-		{"addresses as usernames", cognito.Config{UsernameAttributes: []string{"phone_number"}}, cognito.User{Sub: "a-0", Attributes: addresses}, []struct {
-			rule, doc, name string
-			found           bool
-		}{
+		{"addresses as usernames", cognito.Config{
+			UsernameAttributes: []string{"phone_number"},
+		}, cognito.User{Sub: "a-0", Attributes: addresses}, []nameRow{
 			{"an unverified address", addressesPage, "+491701234567", true},
 			{"the username, which is the sub", addressesPage, "a-0", true},
 			{"an address of the other kind", addressesPage, "Ann@example.com", false},

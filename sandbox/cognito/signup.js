@@ -16,7 +16,7 @@ const { newUser, pool } = require("./users");
 const exists = (message) => exception("UsernameExistsException", message);
 
 // Only a user who would be taken reaches the trigger. The text for what a client may not write is that of real pools.
-// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-attribute-permissions-and-scopes
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
 async function signUp(_ctx, req) {
   const given = foldAttributes(attributesToRecord(req.UserAttributes));
   if (["sub", "email_verified", "phone_number_verified"].some((name) => name in given)) {

@@ -32,40 +32,40 @@ func signUp(t *testing.T, pool *cognito.Pool, username string, attributes map[st
 	return out, "signed up"
 }
 
+// signUpRow is what becomes of a stranger who signs up.
+type signUpRow struct {
+	rule, doc, username, email, want string
+}
+
 func TestSignUp(t *testing.T) {
 	t.Parallel()
+	const signUpPage = reference + "API_SignUp.html"
+	const exists, invalid = "UsernameExistsException: ", "InvalidParameterException: "
 	for _, pool := range []struct {
 		name string
 		cfg  cognito.Config
-		rows []struct {
-			rule, doc, username string
-			attributes          map[string]string
-			want                string
-		}
+		rows []signUpRow
 	}{
 		{"aliases", cognito.Config{
 			AliasAttributes: []string{"email"}, UsernameConfiguration: anyCase,
 			SchemaAttributes: []types.SchemaAttributeType{{Name: aws.String("email"), Required: aws.Bool(true)}},
-		}, []struct {
-			rule, doc, username string
-			attributes          map[string]string
-			want                string
-		}{
-			{"a new user", reference + "API_SignUp.html", "ann", map[string]string{"email": "ann@example.com"}, "signed up"},
-			{"a username that is taken", reference + "API_SignUp.html", "BOB", map[string]string{"email": "ann@example.com"}, "UsernameExistsException: User already exists"},
-			{"another user's verified address", aliasesPage, "cy", map[string]string{"email": "bob@example.com"}, "signed up"},
-			{"an address as the username", aliasesPage, "cy@example.com", map[string]string{"email": "cy@example.com"}, "InvalidParameterException: Username cannot be of email format, since user pool is configured for email alias."},
-			{"without what is required", attributesPage, "cy", nil, "InvalidParameterException: Attributes did not conform to the schema: email: The attribute is required"},
-			{"an address that the user calls verified", attributesPage + "#user-pool-settings-attribute-permissions-and-scopes", "cy", map[string]string{"email": "bob@example.com", "email_verified": "true"}, "NotAuthorizedException: A client attempted to write unauthorized attribute"},
+		}, []signUpRow{
+			{"a new user", signUpPage, "ann", "ann@example.com", "signed up"},
+			{"a username that is taken", signUpPage, "BOB", "ann@example.com", exists + "User already exists"},
+			{"another user's verified address", aliasesPage, "cy", "bob@example.com", "signed up"},
+			{
+				"an address as the username", aliasesPage, "cy@example.com", "cy@example.com",
+				invalid + "Username cannot be of email format, since user pool is configured for email alias.",
+			},
+			{
+				"without what is required", attributesPage, "cy", "",
+				invalid + "Attributes did not conform to the schema: email: The attribute is required",
+			},
 		}},
-		{"addresses as usernames", cognito.Config{UsernameAttributes: []string{"email"}}, []struct {
-			rule, doc, username string
-			attributes          map[string]string
-			want                string
-		}{
-			{"a new user", addressesPage, "ann@example.com", nil, "signed up"},
-			{"an address that is taken", addressesPage, "bob@example.com", nil, "UsernameExistsException: An account with the given email already exists."},
-			{"no address", addressesPage, "ann", nil, "InvalidParameterException: Username should be an email."},
+		{"addresses as usernames", cognito.Config{UsernameAttributes: []string{"email"}}, []signUpRow{
+			{"a new user", addressesPage, "ann@example.com", "", "signed up"},
+			{"an address that is taken", addressesPage, "bob@example.com", "", exists + "An account with the given email already exists."},
+			{"no address", addressesPage, "ann", "", invalid + "Username should be an email."},
 		}},
 	} {
 		t.Run(pool.name, func(t *testing.T) {
@@ -78,8 +78,12 @@ func TestSignUp(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					put(t, p, cognito.User{Username: "bob", Attributes: map[string]string{"email": "bob@example.com", "email_verified": "true"}})
-					out, got := signUp(t, p, row.username, row.attributes)
+					put(t, p, cognito.User{Username: "bob", Attributes: verified("bob@example.com")})
+					attributes := map[string]string{}
+					if row.email != "" {
+						attributes["email"] = row.email
+					}
+					out, got := signUp(t, p, row.username, attributes)
 					if got != row.want {
 						t.Fatalf("%s: %s, want %s", row.doc, got, row.want)
 					}
@@ -96,6 +100,16 @@ func TestSignUp(t *testing.T) {
 	}
 }
 
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html
+func TestNobodySignsUpWithAnAddressThatIsVerified(t *testing.T) {
+	t.Parallel()
+	pool := start(t, cognito.Config{AliasAttributes: []string{"email"}})
+	const refused = "NotAuthorizedException: A client attempted to write unauthorized attribute"
+	if _, got := signUp(t, pool, "ann", verified("ann@example.com")); got != refused {
+		t.Error(got)
+	}
+}
+
 func TestThePreSignUpTrigger(t *testing.T) {
 	t.Parallel()
 	var event []byte
@@ -107,10 +121,11 @@ func TestThePreSignUpTrigger(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, answer)
 	})})
-	put(t, pool, cognito.User{Username: "bob", Password: "right", Attributes: map[string]string{"email": "bob@example.com", "email_verified": "true"}})
+	put(t, pool, cognito.User{Username: "bob", Password: "right", Attributes: verified("bob@example.com")})
 
 	answer, functionError = `{"errorMessage":"SIGN_IN_INSTEAD"}`, true
-	if _, got := signUp(t, pool, "ann", map[string]string{"email": "ann@example.com"}); got != "UserLambdaValidationException: PreSignUp failed with error SIGN_IN_INSTEAD." {
+	const refused = "UserLambdaValidationException: PreSignUp failed with error SIGN_IN_INSTEAD."
+	if _, got := signUp(t, pool, "ann", map[string]string{"email": "ann@example.com"}); got != refused {
 		t.Errorf("%s: %s", preSignUpPage, got)
 	}
 	if created := newcomers(t, pool); len(created) != 0 {

@@ -55,7 +55,7 @@ function answerOf(trigger, res, payload) {
 // How the ClientMetadata of a sign-in reaches the triggers: the Developer Guide's pages on the triggers name
 // validationData, the API Reference clientMetadata.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-migrate-user.html
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html#CognitoUserPools-InitiateAuth-request-ClientMetadata
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html
 const signInData = (metadata) => ({
   validationData: metadata ?? null,
   ...(metadata && { clientMetadata: metadata }),

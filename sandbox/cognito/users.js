@@ -40,7 +40,7 @@ class Pool extends UserPoolServiceImpl {
   #usernames = new Map(); // by every other name that a user is found by
 
   // Instead of the username a user may give what can be signed in with; and a local user the sub.
-  // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html#CognitoUserPools-AdminGetUser-request-Username
+  // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
   #otherNames(user) {
     const attributes = attributesToRecord(user.Attributes);
     const names = signInAttributes(attributes).map((name) => attributes[name]);
@@ -62,7 +62,7 @@ class Pool extends UserPoolServiceImpl {
   // Takes the names of a new user for that user. A name that another user signs in with makes it throw what refuse makes
   // of the reason. If force is set, aliases move to the new user instead: the address of the other one is unverified then.
   // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-aliases
-  // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html#CognitoUserPools-AdminCreateUser-request-ForceAliasCreation
+  // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html
   take(username, attributes, force, refuse) {
     if (this.users[username]) throw refuse("User already exists");
     const taken = signInAttributes(attributes).filter((name) => this.find(attributes[name]));

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"golang.org/x/sync/errgroup"
@@ -37,6 +38,11 @@ const (
 	NewPoolID   = "eu-west-1_nEwP00l02"
 	NewClientID = "1new2client3of4the5pool678"
 )
+
+// customAttributes are those of both pools.
+var customAttributes = []types.SchemaAttributeType{
+	{Name: aws.String("custom:tenant")}, {Name: aws.String("custom:bio")}, {Name: aws.String("custom:note")},
+}
 
 // Credentials are those that every client of the sandbox signs with; nobody checks them.
 var Credentials = aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}
@@ -93,13 +99,15 @@ func Start(ctx context.Context, seed uint64, log io.Writer) (_ *Sandbox, err err
 	group.Go(func() (err error) {
 		s.Old, err = cognito.Start(ctx, cognito.Config{
 			PoolID: OldPoolID, ClientID: OldClientID, MFA: "OPTIONAL", AliasAttributes: []string{"email", "phone_number"},
+			SchemaAttributes: customAttributes,
 		}, log)
 		return err
 	})
 	group.Go(func() (err error) {
 		s.New, err = cognito.Start(ctx, cognito.Config{
 			PoolID: NewPoolID, ClientID: NewClientID, AliasAttributes: []string{"email", "phone_number"},
-			UserMigration: &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction},
+			SchemaAttributes: customAttributes,
+			UserMigration:    &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction},
 		}, log)
 		return err
 	})

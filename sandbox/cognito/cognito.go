@@ -1,5 +1,5 @@
 // Package cognito runs Amazon Cognito user pools: one process each of an emulator that keeps AWS's rules where a
-// migration meets them. pool.js states those rules.
+// migration meets them. The scripts beside this file state those rules; pool.js is the one that runs.
 package cognito
 
 import (
@@ -16,53 +16,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/process"
 )
-
-// Config describes a user pool and its one app client. The pool takes plain usernames.
-type Config struct {
-	// PoolID is the pool's id, such as "eu-west-1_aB3dE5gH7"; what is before the underscore is its Region.
-	PoolID string
-	// ClientID is the app client's id: 26 lower-case letters and digits.
-	ClientID string
-	// AliasAttributes are those of "email" and "phone_number" that a user may sign in with once they are verified.
-	AliasAttributes []string
-	// MFA is the pool's MfaConfiguration: "OFF" (the default; no user is asked for a second factor), "OPTIONAL" or "ON".
-	MFA string
-	// PreventUserExistenceErrors is "ENABLED" (the default here, as in the AWS console) or "LEGACY" (AWS's default for an
-	// app client made through the API).
-	PreventUserExistenceErrors string
-	// UserMigration is the pool's user migration trigger, or nil.
-	UserMigration *Trigger
-}
-
-// Trigger is a Lambda function behind an endpoint that speaks Lambda's Invoke API.
-type Trigger struct {
-	Endpoint string
-	Function string
-}
-
-// User is a user as the pool holds it. The zero value of a field is the usual case.
-type User struct {
-	Username   string
-	Password   string            // in the clear, for tests to compare
-	Sub        string            // made by the pool if empty
-	Attributes map[string]string // all but sub
-	Disabled   bool
-	Status     string // UserStatus, any that AWS may ever report; empty: CONFIRMED
-
-	MFA          []string // UserMFASettingList
-	PreferredMFA string   // PreferredMfaSetting, if any
-
-	// FailedSignIns counts the wrong passwords since the last right one. From the fifth on each locks the user, for 1, 2, 4
-	// seconds and so on up to 15 minutes; a user who is laid down with them is locked from that moment.
-	FailedSignIns int
-	// PreAuthenticationError is the error with which the pool's pre authentication trigger refuses the user's sign-ins.
-	PreAuthenticationError string
-	// Code is the last code sent for ForgotPassword and not used yet. Only Users sets it.
-	Code string
-}
 
 // Pool is a running user pool. It keeps its users in memory.
 type Pool struct {
@@ -72,9 +29,10 @@ type Pool struct {
 
 // Start starts a user pool without users and returns when it answers, or when ctx is done. The pool's output goes to log.
 func Start(ctx context.Context, cfg Config, log io.Writer) (*Pool, error) {
-	cfg.MFA = cmp.Or(cfg.MFA, "OFF")
-	cfg.PreventUserExistenceErrors = cmp.Or(cfg.PreventUserExistenceErrors, "ENABLED")
-	env, err := json.Marshal(cfg)
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	env, err := json.Marshal(cfg.withDefaults())
 	if err != nil {
 		return nil, err
 	}
@@ -113,28 +71,55 @@ func (p *Pool) Close() { p.process.Stop() }
 // Endpoint is the URL of the pool's Cognito API.
 func (p *Pool) Endpoint() string { return p.endpoint }
 
-// Put lays down users as they are, each in place of the one of that username.
+// Put lays down users as they are, each in place of the one of that username. It checks nothing that AWS would.
 func (p *Pool) Put(ctx context.Context, users ...User) error {
-	return p.control(ctx, http.MethodPost, users, nil)
+	return p.control(ctx, http.MethodPost, "users", users, nil)
 }
 
 // Users returns all users of the pool, in no particular order.
 func (p *Pool) Users(ctx context.Context) ([]User, error) {
 	var users []User
-	return users, p.control(ctx, http.MethodGet, nil, &users)
+	return users, p.control(ctx, http.MethodGet, "users", nil, &users)
 }
 
 // Delete removes users by their usernames; those that aren't there are no error.
 func (p *Pool) Delete(ctx context.Context, usernames ...string) error {
-	return p.control(ctx, http.MethodDelete, usernames, nil)
+	return p.control(ctx, http.MethodDelete, "users", usernames, nil)
 }
 
-func (p *Pool) control(ctx context.Context, method string, in, out any) error {
+// Advance moves the pool's clock forward.
+func (p *Pool) Advance(ctx context.Context, by time.Duration) error {
+	return p.set(ctx, "Advance", by.Milliseconds())
+}
+
+// SetClientSecrets replaces the app client's secrets, the newest last. Each of them is valid, and DescribeUserPoolClient
+// gives the newest.
+func (p *Pool) SetClientSecrets(ctx context.Context, secrets ...string) error {
+	return p.set(ctx, "ClientSecrets", append([]string{}, secrets...))
+}
+
+// SetPageSize makes ListUsers give at most so many users a page, however many are asked for; zero takes that back.
+func (p *Pool) SetPageSize(ctx context.Context, users int) error {
+	return p.set(ctx, "PageSize", users)
+}
+
+// SetRates limits the requests a second by AWS's categories of operations, "UserList" for one, and lifts all other limits.
+// What is beyond a limit is answered with TooManyRequestsException.
+// https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html#category_operations
+func (p *Pool) SetRates(ctx context.Context, rates map[string]float64) error {
+	return p.set(ctx, "Rates", rates)
+}
+
+func (p *Pool) set(ctx context.Context, setting string, value any) error {
+	return p.control(ctx, http.MethodPost, "settings", map[string]any{setting: value}, nil)
+}
+
+func (p *Pool) control(ctx context.Context, method, what string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, p.endpoint+"/_sandbox/users", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, p.endpoint+"/_sandbox/"+what, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -169,7 +154,7 @@ func NodeCommand(ctx context.Context, script string, args ...string) (*exec.Cmd,
 		return nil, errors.New(`the sandbox is not set up: run "make test" (or "make demo") once, which installs what it needs`)
 	}
 	script = filepath.Join(root, script)
-	if _, err := os.Stat(script); err != nil { // which also has "go test" run again when the script changes
+	if _, err := os.ReadDir(filepath.Dir(script)); err != nil { // which also has "go test" run again when a script changes
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, node, append([]string{script}, args...)...)

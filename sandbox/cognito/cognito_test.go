@@ -60,6 +60,18 @@ func TestAdminInitiateAuthAnswersAsTheUsersStateDemands(t *testing.T) {
 			"",
 			"UserLambdaValidationException: PreAuthentication failed with error not today.",
 		},
+		{
+			"refused by threat protection",
+			cognito.User{SignInError: "Unable to login because of security reasons."},
+			"",
+			"NotAuthorizedException: Unable to login because of security reasons.",
+		},
+		{
+			"an expired temporary password",
+			cognito.User{Status: "FORCE_CHANGE_PASSWORD", SignInError: "Temporary password has expired and must be reset by an administrator."},
+			"wrong",
+			"NotAuthorizedException: Temporary password has expired and must be reset by an administrator.",
+		},
 		{"text message", cognito.User{MFA: []string{"SMS_MFA"}}, "", "SMS_MFA"},
 		{"email message", cognito.User{MFA: []string{"EMAIL_OTP"}}, "", "EMAIL_OTP"},
 		{"authenticator app", cognito.User{MFA: []string{"SOFTWARE_TOKEN_MFA"}}, "", "SOFTWARE_TOKEN_MFA"},
@@ -148,6 +160,41 @@ func TestChallengesCarryTheirParameters(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-authentication.html
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminInitiateAuth.html
+func TestThePreAuthenticationTrigger(t *testing.T) {
+	t.Parallel()
+	var event []byte
+	pool := start(t, cognito.Config{PreAuthentication: function(t, func(w http.ResponseWriter, e []byte) {
+		event = e
+		if strings.Contains(string(e), "robot") {
+			w.Header().Set("X-Amz-Function-Error", "Unhandled")
+			_, _ = io.WriteString(w, `{"errorMessage":"no robots"}`)
+			return
+		}
+		_, _ = w.Write(e)
+	})})
+	put(t, pool, cognito.User{Username: "ann", Sub: "a-0", Password: "right", Attributes: map[string]string{"email": "ann@example.com"}})
+	in := adminInitiateAuth("ann", "right")
+	in.ClientMetadata = map[string]string{"app": "web"}
+	if _, err := client(pool).AdminInitiateAuth(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"version":"1","triggerSource":"PreAuthentication_Authentication","region":"eu-west-1","userPoolId":"` + poolID + `",
+		"userName":"ann","callerContext":{"awsSdkVersion":"aws-sdk-unknown-unknown","clientId":"` + clientID + `"},
+		"request":{"userAttributes":{"sub":"a-0","email":"ann@example.com","cognito:user_status":"CONFIRMED"},
+			"validationData":{"app":"web"},"clientMetadata":{"app":"web"},"userNotFound":false},
+		"response":{}}`
+	if diff := cmp.Diff(decode(t, []byte(want)), decode(t, event)); diff != "" {
+		t.Error(diff)
+	}
+	in.ClientMetadata["app"] = "robot"
+	_, err := client(pool).AdminInitiateAuth(t.Context(), in)
+	if got := outcome("", err); got != "UserLambdaValidationException: PreAuthentication failed with error no robots." {
+		t.Error(got)
+	}
 }
 
 func TestFiveWrongPasswordsLockTheUserForASecond(t *testing.T) {
@@ -247,7 +294,7 @@ func TestTheMigrationTriggerGetsAWSsEvent(t *testing.T) {
 			in.ClientMetadata = metadata
 			_, err := c.InitiateAuth(ctx, in)
 			return err
-		}, fmt.Sprintf(authentication, `{"app":"web"}`)},
+		}, fmt.Sprintf(authentication, `{"app":"web"},"clientMetadata":{"app":"web"}`)},
 		{"AdminInitiateAuth", func(ctx context.Context, c *idp.Client) error {
 			_, err := c.AdminInitiateAuth(ctx, adminInitiateAuth("ann", "right"))
 			return err
@@ -318,6 +365,7 @@ func TestTheFunctionsAnswerToASignInDecides(t *testing.T) {
 		},
 		{name: "response untouched", answer: "{" + emptyResponse + "}", want: incorrect},
 		{name: "response empty", answer: `{"response":{}}`, want: incorrect},
+		{name: "no attributes", answer: answer(`"CONFIRMED"`, ""), want: exception},
 		{name: "null", answer: `null`, want: exception},
 		{name: "empty object", answer: `{}`, want: exception},
 		{name: "empty string", answer: `""`, want: exception},
@@ -328,11 +376,11 @@ func TestTheFunctionsAnswerToASignInDecides(t *testing.T) {
 		},
 		{
 			name: "sub", answer: answer(`"CONFIRMED"`, `"sub":"0f8fad5b-d9cb-469f-a165-70867728950e"`),
-			want: "InvalidLambdaResponseException: Cannot modify the non-mutable attribute sub",
+			want: "UserNotFoundException: Cannot modify the non-mutable attribute sub",
 		},
 		{
 			name: "username in the form of an alias", answer: answer(`"CONFIRMED"`, `"email":"a@example.com"`), signInAs: "a@example.com",
-			want: "InvalidLambdaResponseException: Username cannot be of email format, since user pool is configured for email alias.",
+			want: "UserNotFoundException: Username cannot be of email format, since user pool is configured for email alias.",
 		},
 		{
 			name: "error", answer: `{"errorMessage":"TEMPORARILY_UNAVAILABLE","errorType":"errorString"}`, functionError: true,
@@ -370,7 +418,8 @@ func TestTheFunctionsAnswerToASignInDecides(t *testing.T) {
 			if got.Sub == "" {
 				t.Error("the user has no sub")
 			}
-			if diff := cmp.Diff(*tt.wantUser, got, cmpopts.IgnoreFields(cognito.User{}, "Sub"), cmpopts.EquateEmpty()); diff != "" {
+			made := cmpopts.IgnoreFields(cognito.User{}, "Sub", "Created", "Modified")
+			if diff := cmp.Diff(*tt.wantUser, got, made, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -528,6 +577,51 @@ func TestForgotPassword(t *testing.T) {
 	}
 }
 
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
+func TestTheAccountRecoverySettingSaysWhereTheCodeGoes(t *testing.T) {
+	t.Parallel()
+	const email, phone, admin = types.RecoveryOptionNameTypeVerifiedEmail, types.RecoveryOptionNameTypeVerifiedPhoneNumber,
+		types.RecoveryOptionNameTypeAdminOnly
+	recovery := func(lastFirst ...types.RecoveryOptionNameType) *types.AccountRecoverySettingType {
+		setting := &types.AccountRecoverySettingType{}
+		for i, name := range lastFirst {
+			option := types.RecoveryOptionType{Name: name, Priority: aws.Int32(int32(len(lastFirst) - i))}
+			setting.RecoveryMechanisms = append(setting.RecoveryMechanisms, option)
+		}
+		return setting
+	}
+	const none = "InvalidParameterException: Cannot reset password for the user as there is no registered/verified email or phone_number"
+	for _, tt := range []struct {
+		name    string
+		setting *types.AccountRecoverySettingType
+		factor  string
+		want    string
+	}{
+		{"not set", nil, "", "SMS +*******4567"},
+		{"email only", recovery(email), "", "EMAIL a***@e***"},
+		{"email before phone number", recovery(phone, email), "", "EMAIL a***@e***"},
+		{"phone number before email", recovery(email, phone), "", "SMS +*******4567"},
+		{"the phone number is the second factor", recovery(email, phone), "SMS_MFA", "EMAIL a***@e***"},
+		{"the only address is the second factor", recovery(email), "EMAIL_OTP", none},
+		{"administrators only", recovery(admin), "", none},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			pool := start(t, cognito.Config{AccountRecoverySetting: tt.setting, MFA: "OPTIONAL", PreventUserExistenceErrors: "LEGACY"})
+			ann := cognito.User{Username: "ann", Attributes: map[string]string{
+				"email": "ann@example.com", "email_verified": "true", "phone_number": "+491701234567", "phone_number_verified": "true",
+			}}
+			if tt.factor != "" {
+				ann.MFA = []string{tt.factor}
+			}
+			put(t, pool, ann)
+			if got := forgotPassword(t, pool, "ann"); got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestForgotPasswordHidesWhoExists(t *testing.T) {
 	t.Parallel()
 	pool := start(t, cognito.Config{})
@@ -573,7 +667,8 @@ func TestAForgottenPasswordMigratesTheUserWhoThenSetsANewOne(t *testing.T) {
 
 func TestAnAppSignsInWithTheUnchangedLibrary(t *testing.T) {
 	t.Parallel()
-	pool := start(t, cognito.Config{UserMigration: function(t, func(w http.ResponseWriter, event []byte) {
+	tier := []types.SchemaAttributeType{{Name: aws.String("custom:tier")}}
+	pool := start(t, cognito.Config{SchemaAttributes: tier, UserMigration: function(t, func(w http.ResponseWriter, event []byte) {
 		if !strings.Contains(string(event), `"password":"right"`) {
 			_, _ = w.Write(event)
 			return

@@ -78,7 +78,7 @@ func (c *calls) add(consumed types.ConsumedCapacity) {
 }
 
 // A user's first attempt is one transaction, with nothing read before it, and none of its items is larger than one kilobyte, by
-// which DynamoDB counts. docs/operating.md computes the price of a migration from that.
+// which DynamoDB counts. docs/cost.md computes the price of a migration from that.
 func TestWhatAnEventCosts(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
@@ -145,7 +145,7 @@ func unitsOfAKilobyte(t *testing.T, table string) float64 {
 	return aws.ToFloat64(out.ConsumedCapacity[0].CapacityUnits)
 }
 
-// A verification of everything reads at most 1.5 units for each user of one or two events, and some for the tallies. docs/operating.md
+// A verification of everything reads at most 1.5 units for each user of one or two events, and some for the tallies. docs/cost.md
 // computes a month's price from that.
 func TestWhatAVerificationCosts(t *testing.T) {
 	t.Parallel()

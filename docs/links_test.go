@@ -20,7 +20,10 @@ var (
 
 // Every link of every page leads to a file that is there, and to a heading that is in it.
 func TestLinksLeadSomewhere(t *testing.T) {
-	pages := pages(t)
+	pages := map[string]string{}
+	for path, text := range sources(t) {
+		pages[path] = fence.ReplaceAllString(text, "")
+	}
 	for path, text := range pages {
 		for _, found := range link.FindAllStringSubmatch(text, -1) {
 			target, anchor, _ := strings.Cut(found[1], "#")
@@ -42,8 +45,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// pages returns the text of the repository's pages by their paths, what is fenced as code left out.
-func pages(t *testing.T) map[string]string {
+// sources returns the text of the repository's pages by their paths.
+func sources(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
@@ -56,7 +59,7 @@ func pages(t *testing.T) map[string]string {
 			}
 		case filepath.Ext(path) == ".md":
 			text, err := os.ReadFile(path)
-			all[path] = fence.ReplaceAllString(string(text), "")
+			all[path] = string(text)
 			return err
 		}
 		return nil

@@ -36,16 +36,16 @@ chaos: setup host ## Have 2,000 users sign in while everything fails at random, 
 .PHONY: build
 build: host $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions to deploy (linux/arm64), and for this machine
 
-.PHONY: package
-package: build ## Put what a deployment needs beyond the AWS CLI into build/release: the templates, and a zip for each function
-	@rm -rf build/release
-	@go run ./deploy/bundle build/release
-
 .PHONY: lint
 lint: ## Check formatting, vet and golangci-lint
 	@unformatted=$$(go run mvdan.cc/gofumpt@v0.12.0 -l .); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	$(GOLANGCI_LINT) run
+
+.PHONY: package
+package: build ## Put what a deployment needs beyond the AWS CLI into build/release: the templates, and a zip for each function
+	@rm -rf build/release
+	@go run ./deploy/bundle build/release
 
 .PHONY: setup
 setup: ## Install what demo and test need beyond Go, into .cache

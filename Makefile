@@ -42,6 +42,11 @@ lint: ## Check formatting, vet and golangci-lint
 	go vet ./...
 	$(GOLANGCI_LINT) run
 
+.PHONY: package
+package: build ## Put what a deployment needs beyond the AWS CLI into build/release: the templates, and a zip for each function
+	@rm -rf build/release
+	@go run ./deploy/bundle build/release
+
 .PHONY: setup
 setup: ## Install what demo and test need beyond Go, into .cache
 	@command -v go >/dev/null || { echo "Go is needed: https://go.dev/doc/install" >&2; exit 1; }

@@ -27,7 +27,7 @@ const namespace = "CognitoUserMigration/${MigrationName}"
 
 type alarm struct {
 	AlarmName             ref
-	AlarmDescription      string
+	AlarmDescription      ref
 	Namespace, MetricName ref
 	Dimensions            []dimension
 	TreatMissingData      string
@@ -258,12 +258,27 @@ func TestEveryMetricIsOnTheDashboard(t *testing.T) {
 	}
 }
 
+// playbook returns the file name of the playbook that the alarm's description ends with.
+func (a alarm) playbook() string {
+	_, name, ok := strings.Cut(string(a.AlarmDescription), " Playbook: ${Playbooks}/")
+	if !ok {
+		return "none"
+	}
+	return name
+}
+
+func TestThePlaybooksAreInThisRepository(t *testing.T) {
+	const want = "https://github.com/cognito-user-migration/cognito-user-migration/blob/main/docs/playbooks"
+	if got := read(t, dashboardTemplate).Parameters["Playbooks"].Default; got != want {
+		t.Errorf("the playbooks' address is %v, want %s", got, want)
+	}
+}
+
 func TestEveryAlarmIsOnTheDashboardAndHasItsPlaybook(t *testing.T) {
 	var want, got []string
 	for name, a := range alarms(t) {
 		want = append(want, "${"+name+".Arn}")
-		_, path, ok := strings.Cut(a.AlarmDescription, "Playbook: docs/playbooks/")
-		if _, err := os.Stat(filepath.Join("..", "docs", "playbooks", path)); !ok || err != nil {
+		if _, err := os.Stat(filepath.Join("..", "docs", "playbooks", a.playbook())); err != nil {
 			t.Errorf("%s names no playbook that is there: %q", name, a.AlarmDescription)
 		}
 		if a.TreatMissingData == "" {
@@ -283,8 +298,7 @@ func TestEveryAlarmIsOnTheDashboardAndHasItsPlaybook(t *testing.T) {
 func TestEveryPlaybookHasItsAlarm(t *testing.T) {
 	var named []string
 	for _, a := range alarms(t) {
-		_, path, _ := strings.Cut(a.AlarmDescription, "Playbook: docs/playbooks/")
-		named = append(named, path)
+		named = append(named, a.playbook())
 	}
 	playbooks, err := filepath.Glob("../docs/playbooks/*.md")
 	if err != nil {

@@ -196,7 +196,7 @@ func (s stack) move(t *testing.T, sb *sandbox.Sandbox) {
 	}
 }
 
-// erase runs the commands by which docs/operating.md has a user's stream removed. What is left is whole, and guarded as before.
+// erase runs the commands by which docs/privacy.md has a user's stream removed. What is left is whole, and guarded as before.
 func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
 	ctx := t.Context()
 	client := dynamodb.NewFromConfig(s.config)
@@ -232,13 +232,13 @@ func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
 		t.Fatal(err)
 	}
 
-	documentation, err := os.ReadFile("../docs/operating.md")
+	documentation, err := os.ReadFile("../docs/privacy.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	script := regexp.MustCompile("(?s)```sh\n(table\\(\\).*?)```").FindSubmatch(documentation)
 	if script == nil || !strings.Contains(string(script[1]), "sub=…") {
-		t.Fatal("docs/operating.md does not say any more how to erase a user")
+		t.Fatal("docs/privacy.md does not say any more how to erase a user")
 	}
 	sh := s.command(t, "sh", "-euc", strings.Replace(string(script[1]), "sub=…", "sub="+subs[0], 1))
 	sh.Dir = t.TempDir()

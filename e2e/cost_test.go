@@ -79,7 +79,7 @@ func (c *calls) add(consumed types.ConsumedCapacity) {
 }
 
 // A user's first attempt is one transaction, with nothing read before it, and none of its items is larger than one kilobyte, by
-// which DynamoDB counts. docs/operating.md computes the price of a migration from that.
+// which DynamoDB counts. docs/cost.md computes the price of a migration from that.
 func TestWhatAnEventCosts(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)

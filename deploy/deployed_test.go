@@ -205,7 +205,7 @@ func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
 	for _, day := range []int{-40, -1, 0} { // a month that is closed, a day that is, and today
 		now := time.Now().AddDate(0, 0, day)
 		for _, sub := range subs {
-			l := ledger.New(store, migration.Policy{}, func() time.Time { return now })
+			l := ledger.New(store, migration.Windows{}, func() time.Time { return now })
 			_, err := l.Append(ctx, sub, func(migration.Record) migration.Event {
 				return migration.Event{
 					Schema: migration.Schema, ID: ulid.Make().String(), Sub: sub, Kind: migration.Attempt, At: migration.Millis(now),

@@ -203,7 +203,7 @@ func checkAnswer(t *testing.T, stack *sandbox.Stack, tt answerRow) {
 	if tt.before != nil {
 		before := *tt.before
 		before.At = time.Now().Add(-time.Hour)
-		l := ledger.New(store(stack), migration.Policy{}, time.Now)
+		l := ledger.New(store(stack), migration.Windows{}, time.Now)
 		if _, err := l.Append(t.Context(), u.Sub, func(migration.Record) migration.Event { return before }); err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func TestAuditExport(t *testing.T) {
 	const sub = "ffffffff-1111-4222-8333-444455556666"
 	for _, days := range []int{-30, 1, 30} {
 		at := first.AddDate(0, 0, days).Add(12 * time.Hour)
-		l := ledger.New(store(stack), migration.Policy{}, func() time.Time { return at })
+		l := ledger.New(store(stack), migration.Windows{}, func() time.Time { return at })
 		e := migration.Event{At: at, Outcome: migration.Rejected, Reason: migration.WrongPassword}
 		if err := appendEvent(t.Context(), l, sub, e); err != nil {
 			t.Fatal(err)

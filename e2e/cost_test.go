@@ -103,7 +103,7 @@ func TestWhatAnEventCosts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t, nil)
 			now := time.Now()
-			plain := ledger.New(store(stack), migration.Policy{}, time.Now)
+			plain := ledger.New(store(stack), migration.Windows{}, time.Now)
 			for _, e := range tt.before {
 				e.At = now.Add(-time.Hour)
 				if err := appendEvent(t.Context(), plain, u.Sub, e); err != nil {
@@ -113,7 +113,7 @@ func TestWhatAnEventCosts(t *testing.T) {
 			c := newCalls()
 			cfg := sandbox.Config(local.DynamoDB.Endpoint())
 			cfg.APIOptions = append(cfg.APIOptions, c.count)
-			l := ledger.New(dynamo.New(cfg, stack.Tables, 10*time.Second), migration.Policy{}, time.Now)
+			l := ledger.New(dynamo.New(cfg, stack.Tables, 10*time.Second), migration.Windows{}, time.Now)
 			if err := appendEvent(t.Context(), l, u.Sub, migration.Event{At: now, Outcome: migration.Migrated}); err != nil {
 				t.Fatal(err)
 			}

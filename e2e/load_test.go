@@ -98,9 +98,9 @@ func TestAnOutageOfTheLedgerIsNoneOfSignIns(t *testing.T) {
 	t.Cleanup(server.Close)
 	synctest.Test(t, func(t *testing.T) {
 		const perSecond, lasts = 60, 10 * time.Minute
-		policy := migration.Policy{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}
+		windows := migration.Windows{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}
 		store := &hangingStore{Store: memory.New()}
-		l := ledger.New(store, policy, time.Now)
+		l := ledger.New(store, windows, time.Now)
 		log := slog.New(slog.NewJSONHandler(io.Discard, nil))
 		lambda := &account{limit: 1000, running: map[string]int{}, most: map[string]int{}}
 		queue := server.CreateQueue(t.Name(), sqs.Config{VisibilityTimeout: 6 * time.Minute})
@@ -142,7 +142,7 @@ func TestAnOutageOfTheLedgerIsNoneOfSignIns(t *testing.T) {
 		var signIns sync.WaitGroup
 		for range int(perSecond * lasts.Seconds()) {
 			signIns.Go(func() {
-				h := signin.New(config, policy, old, recorder.New(config.Config, l, spool), log, time.Now)
+				h := signin.New(config, migration.Policy{}, old, recorder.New(config.Config, l, spool), log, time.Now)
 				if !lambda.run("migrate", func() {
 					if answer, err := h.Invoke(t.Context(), payload); err != nil || len(answer) == 0 {
 						refused.Add(1)

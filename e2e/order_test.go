@@ -101,7 +101,7 @@ func TestTheStreamOfAHotUserIsReadOnce(t *testing.T) {
 	stack := deploy(t, nil)
 	const events = 250
 	sub, now := uuid.NewString(), older
-	l := ledger.New(store(stack), migration.Policy{}, func() time.Time { now = now.Add(time.Second); return now })
+	l := ledger.New(store(stack), migration.Windows{}, func() time.Time { now = now.Add(time.Second); return now })
 	for range events {
 		e := migration.Event{At: now, Outcome: migration.Rejected, Reason: migration.WrongPassword}
 		if err := appendEvent(t.Context(), l, sub, e); err != nil {

@@ -223,7 +223,7 @@ func TestRebuildWhileOthersWrite(t *testing.T) {
 	written, behind := stop()
 	for _, e := range behind {
 		group.Go(func() error {
-			_, err := ledger.New(s, migration.Policy{}, time.Now).Replay(t.Context(), e)
+			_, err := ledger.New(s, migration.Windows{}, time.Now).Replay(t.Context(), e)
 			return err
 		})
 	}

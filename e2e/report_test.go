@@ -166,7 +166,7 @@ func writeDays(t *testing.T, stack *sandbox.Stack, first time.Time, days, usersP
 			wrongFirst := random.IntN(3) == 0
 			sub := fmt.Sprintf("%08d-1111-4222-8333-444455556666", names.Add(1))
 			group.Go(func() error {
-				l := ledger.New(store(stack), migration.Policy{}, func() time.Time { return at })
+				l := ledger.New(store(stack), migration.Windows{}, func() time.Time { return at })
 				if wrongFirst {
 					if err := appendEvent(t.Context(), l, sub, migration.Event{At: at, Outcome: migration.Rejected, Reason: migration.WrongPassword}); err != nil {
 						return err

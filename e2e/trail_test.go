@@ -39,12 +39,12 @@ func TestTrail(t *testing.T) {
 	first := time.Date(2026, 2, 27, 0, 0, 0, 0, time.UTC)
 	writeDays(t, stack, first, 4, 200)
 	now := time.Now()
-	recent := ledger.New(store(stack), migration.Policy{}, func() time.Time { return now })
+	recent := ledger.New(store(stack), migration.Windows{}, func() time.Time { return now })
 	if err := appendEvent(t.Context(), recent, "too-recent", migration.Event{At: now, Outcome: migration.Migrated}); err != nil {
 		t.Fatal(err)
 	}
 	challenged := first.Add(10 * time.Hour)
-	factor := ledger.New(store(stack), migration.Policy{}, func() time.Time { return challenged })
+	factor := ledger.New(store(stack), migration.Windows{}, func() time.Time { return challenged })
 	for _, challenge := range []string{"SMS_MFA", "SOFTWARE_TOKEN_MFA"} {
 		e := migration.Event{At: challenged, Outcome: migration.Rejected, Reason: migration.ChallengeRequired, Challenge: challenge}
 		if err := appendEvent(t.Context(), factor, "challenged", e); err != nil {

@@ -109,7 +109,7 @@ func with(it item, change item) item {
 func attempts(t *testing.T, s ledger.Store, day time.Time, users int) (subs []string) {
 	t.Helper()
 	now := day
-	l := ledger.New(s, migration.Policy{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}, func() time.Time { return now })
+	l := ledger.New(s, migration.Windows{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}, func() time.Time { return now })
 	for i := range users {
 		subs = append(subs, uuid.NewString())
 		events := []migration.Event{
@@ -460,7 +460,7 @@ func appendWrongPassword(t *testing.T, s ledger.Store, sub string) (migration.Ev
 	}
 	// Without a window an event repeats only one of the same millisecond.
 	for {
-		appended, err := ledger.New(s, migration.Policy{}, time.Now).Append(t.Context(), sub, func(migration.Record) migration.Event { return e })
+		appended, err := ledger.New(s, migration.Windows{}, time.Now).Append(t.Context(), sub, func(migration.Record) migration.Event { return e })
 		if err != nil || !appended.Repeat {
 			return e, err
 		}

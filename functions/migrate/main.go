@@ -29,6 +29,7 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 		Tables  dynamo.Config
 		Spool   spool.Config
 		Policy  migration.Policy
+		Windows migration.Windows
 		SignIn  signin.Config
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
@@ -43,7 +44,7 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	}
 	records := recorder.New(
 		cfg.SignIn.Config,
-		ledger.New(dynamo.New(aws, cfg.Tables, cfg.SignIn.LedgerBudget*2/5), cfg.Policy, time.Now),
+		ledger.New(dynamo.New(aws, cfg.Tables, cfg.SignIn.LedgerBudget*2/5), cfg.Windows, time.Now),
 		spool.New(aws, cfg.Spool, cfg.SignIn.SpoolBudget/2),
 	)
 	return signin.New(

@@ -21,9 +21,9 @@ func main() { function.Main(run) }
 
 func run(ctx context.Context, environ []string) (func(context.Context, events.SQSEvent) (events.SQSEventResponse, error), error) {
 	var cfg struct {
-		Tables dynamo.Config
-		Policy migration.Policy
-		Replay replay.Config
+		Tables  dynamo.Config
+		Windows migration.Windows
+		Replay  replay.Config
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
@@ -32,6 +32,6 @@ func run(ctx context.Context, environ []string) (func(context.Context, events.SQ
 	if err != nil {
 		return nil, err
 	}
-	l := ledger.New(dynamo.New(aws, cfg.Tables, 2*time.Second), cfg.Policy, time.Now)
+	l := ledger.New(dynamo.New(aws, cfg.Tables, 2*time.Second), cfg.Windows, time.Now)
 	return replay.New(cfg.Replay, l, slog.New(slog.NewJSONHandler(os.Stdout, nil)), time.Now).Handle, nil
 }

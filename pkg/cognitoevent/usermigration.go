@@ -39,5 +39,8 @@ func (e UserMigration) Answer(d migration.Decision) ([]byte, error) {
 	if e.Trigger == migration.SignIn {
 		set["finalUserStatus"] = "CONFIRMED"
 	}
+	if d.EnableSMSMFA {
+		set["enableSMSMFA"] = true
+	}
 	return e.Event.Answer(set)
 }

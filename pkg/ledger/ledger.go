@@ -92,14 +92,14 @@ const ErrBehind = redact.Safe("the record is behind its stream: rebuild it")
 
 // Ledger appends to streams.
 type Ledger struct {
-	store  Store
-	policy migration.Policy
-	now    func() time.Time
+	store   Store
+	windows migration.Windows
+	now     func() time.Time
 }
 
-// New returns a ledger over a store. The policy's windows tell repeats; now is the clock that events are recorded by.
-func New(store Store, policy migration.Policy, now func() time.Time) *Ledger {
-	return &Ledger{store: store, policy: policy, now: now}
+// New returns a ledger over a store. The windows tell repeats; now is the clock that events are recorded by.
+func New(store Store, windows migration.Windows, now func() time.Time) *Ledger {
+	return &Ledger{store: store, windows: windows, now: now}
 }
 
 // Appended is what became of an event.
@@ -116,7 +116,7 @@ type Appended struct {
 // was never seen; if that proves wrong, decide is called again with the current record, as often as others write at the
 // same time. The event keeps its ID and At through all calls of decide; Seq, RecordedAt, Prev and Hash are set here.
 //
-// A repeat, by Policy.Repeats, is not written, and no error. After an error the event may have been written all the same:
+// A repeat, by Windows.Repeats, is not written, and no error. After an error the event may have been written all the same:
 // Replay finds out.
 func (l *Ledger) Append(
 	ctx context.Context, sub string, decide func(migration.Record) migration.Event,
@@ -166,7 +166,7 @@ func (l *Ledger) Replay(ctx context.Context, e migration.Event) (Appended, error
 func (l *Ledger) commit(
 	ctx context.Context, sub string, current migration.Record, e migration.Event,
 ) (Appended, error) {
-	if l.policy.Repeats(current, e) {
+	if l.windows.Repeats(current, e) {
 		return Appended{Event: e, Record: current, Repeat: true}, nil
 	}
 	decided := e

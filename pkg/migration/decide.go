@@ -2,14 +2,10 @@ package migration
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
-	"unicode/utf8"
 )
 
 // Policy is what the operator chose.
@@ -20,23 +16,27 @@ type Policy struct {
 	ForgotPassword ResetRule `env:"FORGOT_PASSWORD" envDefault:"migrate"`
 	// Remigrate says what happens to a confirmed user whom the new pool no longer has.
 	Remigrate RemigrateRule `env:"REMIGRATE" envDefault:"refuse"`
-	// RetryWindow is how long the same migrated attempt counts as Cognito's own second try.
-	RetryWindow time.Duration `env:"RETRY_WINDOW" envDefault:"20s"`
-	// RepeatWindow is how long the same rejection or failure adds nothing to the stream.
-	RepeatWindow time.Duration `env:"REPEAT_WINDOW" envDefault:"1h"`
+	// NewPool is the shape of the new pool; the zero Shape if it is not known.
+	NewPool Shape `env:"NEW_POOL"`
+	// Attributes are the rules by which the new user's attributes are made.
+	Attributes Rules `env:"ATTRIBUTES"`
+	// SecondFactor says what becomes of a second factor that the user had in the old pool.
+	SecondFactor SecondFactorRule `env:"SECOND_FACTOR" envDefault:"drop"`
 }
 
-// Validate names the variable that is out of range.
-func (p Policy) Validate() error {
-	var errs []error
-	if p.RetryWindow < 15*time.Second || p.RetryWindow > time.Hour {
-		// Cognito makes up to three calls of 5 s each: a shorter window would take its retries for users who came back.
-		errs = append(errs, fmt.Errorf("RETRY_WINDOW is %s: allowed is 15s to 1h", p.RetryWindow))
-	}
-	if p.RepeatWindow < 0 || p.RepeatWindow > 24*time.Hour {
-		errs = append(errs, fmt.Errorf("REPEAT_WINDOW is %s: allowed is 0s to 24h", p.RepeatWindow))
-	}
-	return errors.Join(errs...)
+// SecondFactorRule says what becomes of second factors.
+type SecondFactorRule string
+
+// SecondFactorDropped: users set factors up again. SecondFactorCarriesSMS: users who had SMS codes have them in the new pool, if that
+// has second factors. An authenticator's secret can't be carried over: Cognito gives it to nobody.
+const (
+	SecondFactorDropped    SecondFactorRule = "drop"
+	SecondFactorCarriesSMS SecondFactorRule = "carry_sms"
+)
+
+// UnmarshalText accepts the rules.
+func (r *SecondFactorRule) UnmarshalText(text []byte) error {
+	return oneOf(r, text, SecondFactorDropped, SecondFactorCarriesSMS)
 }
 
 // Address is an attribute that holds a way to reach the user.
@@ -52,6 +52,14 @@ const (
 func (a *Address) UnmarshalText(text []byte) error { return oneOf(a, text, Email, PhoneNumber) }
 
 func (a Address) flag() string { return string(a) + "_verified" }
+
+var addressForms = map[Address]*regexp.Regexp{Email: regexp.MustCompile(`^\S+@\S+$`), PhoneNumber: regexp.MustCompile(`^\+\d+$`)}
+
+// form tells whether a name has the form of such an address.
+func (a Address) form(name string) bool {
+	form := addressForms[a]
+	return form != nil && form.MatchString(name)
+}
 
 // ResetRule says who may migrate by a forgotten password.
 type ResetRule string
@@ -128,6 +136,9 @@ type Decision struct {
 	Reason     Reason
 	Challenge  string
 	Attributes map[string]string // what the new user gets; nil unless migrated
+	Attribute  string            // the name of the attribute that stands in the way, for the log; if one does
+	// EnableSMSMFA: the new user keeps SMS codes as second factor.
+	EnableSMSMFA bool
 	// OfferReset: the password was right but a challenge stood in the way, and a forgotten password would migrate the user.
 	// The app may be told, since the password is proven.
 	OfferReset bool
@@ -215,54 +226,17 @@ func (p Policy) forgotPassword(name string, account Account) Decision {
 		return refuse(ForgotPasswordRefused)
 	}
 	d := p.grant(name, account)
-	if d.Outcome == Migrated && !reachable(d.Attributes) {
+	if d.Outcome == Migrated && !p.reachable(d.Attributes) {
 		return refuse(NoVerifiedContact)
 	}
 	return d
 }
 
-// reachable: Cognito sends the code for a new password to a verified address only.
-func reachable(attributes map[string]string) bool {
+// reachable: Cognito sends the code for a new password to a verified address only, and only to one that the pool recovers by.
+func (p Policy) reachable(attributes map[string]string) bool {
 	return slices.ContainsFunc([]Address{Email, PhoneNumber}, func(a Address) bool {
-		return attributes[string(a)] != "" && attributes[a.flag()] == "true"
+		return attributes[string(a)] != "" && attributes[a.flag()] == "true" && p.NewPool.recovers(a)
 	})
-}
-
-// maxAttributeLength is Cognito's limit for an attribute's value, in characters.
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AttributeType.html
-const maxAttributeLength = 2048
-
-// alias is the form of an email address or a phone number. Cognito creates no user with such a name where these are aliases.
-var alias = regexp.MustCompile(`^(\S+@\S+|\+\d+)$`)
-
-// grant hands over every attribute but those that Cognito sets itself. A migration happens once: what is left out is lost.
-func (p Policy) grant(name string, account Account) Decision {
-	attributes := maps.Clone(account.Attributes)
-	maps.DeleteFunc(attributes, func(key, _ string) bool {
-		return key == "sub" || key == "identities" || key == "username" || strings.HasPrefix(key, "cognito:")
-	})
-	if attributes == nil {
-		attributes = map[string]string{}
-	}
-	for _, a := range p.AssumeVerified {
-		if attributes[string(a)] != "" {
-			attributes[a.flag()] = "true"
-		}
-	}
-	// Whoever typed an alias, or the username in another case, keeps the old username. A username that equals the sub is one that
-	// Cognito made up, for a pool whose users sign in by email or phone number only: there the new pool makes up its own.
-	if name != account.Username && account.Username != account.Sub {
-		if alias.MatchString(account.Username) {
-			return refuse(AttributeRejected)
-		}
-		attributes["username"] = account.Username
-	}
-	for _, value := range attributes {
-		if utf8.RuneCountInString(value) > maxAttributeLength {
-			return refuse(AttributeRejected)
-		}
-	}
-	return Decision{Outcome: Migrated, Attributes: attributes}
 }
 
 // refuse rejects or fails for a reason. What is no reason of the closed set is an internal failure.

@@ -15,9 +15,10 @@ const (
 	username = "ada"
 )
 
-var policy = Policy{
-	ForgotPassword: ResetMigrates, Remigrate: RemigrateRefused, RetryWindow: 20 * time.Second, RepeatWindow: time.Hour,
-}
+var (
+	policy  = Policy{ForgotPassword: ResetMigrates, Remigrate: RemigrateRefused}
+	windows = Windows{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}
+)
 
 // account is a user of the old pool whom nothing keeps from migrating.
 func account(change func(*Account)) *Account {
@@ -120,7 +121,7 @@ func TestDecide(t *testing.T) {
 		{"removed, but may come again", SignIn, with(func(p *Policy) { p.Remigrate = RemigrateAllowed }), nil, accepted, Record{Status: StatusConfirmed}, migrated},
 		{"migrated comes again", SignIn, policy, nil, accepted, Record{Status: StatusMigrated}, migrated},
 
-		{"too long an attribute", SignIn, policy, func(a *Account) { a.Attributes["custom:bio"] = strings.Repeat("ä", 2049) }, accepted, Record{}, rejected(AttributeRejected)},
+		{"too long an attribute", SignIn, policy, func(a *Account) { a.Attributes["custom:bio"] = strings.Repeat("ä", 2049) }, accepted, Record{}, Decision{Outcome: Rejected, Reason: AttributeRejected, Attribute: "custom:bio"}},
 		{"an unknown trigger", "UserMigration_Telepathy", policy, nil, accepted, Record{}, failed(Internal)},
 	}
 	for _, tt := range tests {

@@ -53,6 +53,7 @@ const (
 	OldPoolTrigger           Reason = "old_pool_trigger"
 	ForgotPasswordRefused    Reason = "forgot_password_refused"
 	AttributeRejected        Reason = "attribute_rejected"
+	AliasUnverified          Reason = "alias_unverified"
 	RemovedAfterConfirmation Reason = "removed_after_confirmation"
 )
 
@@ -70,7 +71,7 @@ var outcomes = map[Reason]Outcome{
 	UnknownUser: Rejected, WrongPassword: Rejected, TooManyAttempts: Rejected, ChallengeRequired: Rejected,
 	Disabled: Rejected, Unconfirmed: Rejected, PasswordResetRequired: Rejected, ExternalProvider: Rejected,
 	AccountStatus: Rejected, NoVerifiedContact: Rejected, OldPoolTrigger: Rejected, ForgotPasswordRefused: Rejected,
-	AttributeRejected: Rejected, RemovedAfterConfirmation: Rejected,
+	AttributeRejected: Rejected, AliasUnverified: Rejected, RemovedAfterConfirmation: Rejected,
 
 	Throttled: Failed, OldPoolUnavailable: Failed, Timeout: Failed, AuditUnavailable: Failed,
 	Misconfigured: Failed, Internal: Failed,

@@ -19,8 +19,13 @@ func drawPolicy(t *rapid.T) Policy {
 		AssumeVerified: rapid.SampledFrom([][]Address{nil, {Email}, {PhoneNumber}, {Email, PhoneNumber}}).Draw(t, "assume"),
 		ForgotPassword: rapid.SampledFrom([]ResetRule{ResetMigrates, ResetRefusesMFA, ResetRefused}).Draw(t, "forgot"),
 		Remigrate:      rapid.SampledFrom([]RemigrateRule{RemigrateRefused, RemigrateAllowed}).Draw(t, "remigrate"),
-		RetryWindow:    20 * time.Second,
-		RepeatWindow:   time.Duration(rapid.IntRange(0, 7200).Draw(t, "repeat")) * time.Second,
+	}
+}
+
+func drawWindows(t *rapid.T) Windows {
+	return Windows{
+		RetryWindow:  20 * time.Second,
+		RepeatWindow: time.Duration(rapid.IntRange(0, 7200).Draw(t, "repeat")) * time.Second,
 	}
 }
 
@@ -168,10 +173,10 @@ func TestCountersFollowTheRecord(t *testing.T) {
 }
 
 // admit is what a ledger does with one user's events.
-func admit(p Policy, events []Event) []Event {
+func admit(w Windows, events []Event) []Event {
 	var stream []Event
 	for _, e := range events {
-		if !p.Repeats(Fold(stream), e) {
+		if !w.Repeats(Fold(stream), e) {
 			stream = append(stream, e)
 		}
 	}
@@ -180,12 +185,12 @@ func admit(p Policy, events []Event) []Event {
 
 func TestRepeatsChangeNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p, events := drawPolicy(t), drawEvents(t)
+		w, events := drawWindows(t), drawEvents(t)
 		var twice []Event
 		for _, e := range events {
 			twice = append(twice, e, e)
 		}
-		if diff := cmp.Diff(admit(p, events), admit(p, twice)); diff != "" {
+		if diff := cmp.Diff(admit(w, events), admit(w, twice)); diff != "" {
 			t.Fatalf("stream (-once +twice):\n%s", diff)
 		}
 	})
@@ -195,12 +200,12 @@ func TestRepeatsChangeNothing(t *testing.T) {
 // one that it would be without them.
 func TestRetriesFoldToTheSameRecord(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := policy
+		w := windows
 		events := drawEvents(t)
 		for i := range events { // a live trigger: in order, minutes apart
 			events[i].At = start.Add(time.Duration(i) * time.Minute)
 		}
-		want := Fold(admit(p, events))
+		want := Fold(admit(w, events))
 
 		var retried []Event
 		for _, e := range events {
@@ -219,7 +224,7 @@ func TestRetriesFoldToTheSameRecord(t *testing.T) {
 				retried[i], retried[i+1] = retried[i+1], retried[i]
 			}
 		}
-		if diff := cmp.Diff(want, Fold(admit(p, retried))); diff != "" {
+		if diff := cmp.Diff(want, Fold(admit(w, retried))); diff != "" {
 			t.Fatalf("record (-without retries +with):\n%s", diff)
 		}
 	})
@@ -232,9 +237,9 @@ func TestRepeatWindows(t *testing.T) {
 		event  Event
 		window time.Duration
 	}{
-		{"migrated", Event{Kind: Attempt, Trigger: SignIn, Outcome: Migrated}, policy.RetryWindow},
-		{"rejected", Event{Kind: Attempt, Trigger: SignIn, Outcome: Rejected, Reason: WrongPassword}, policy.RepeatWindow},
-		{"failed", Event{Kind: Attempt, Trigger: SignIn, Outcome: Failed, Reason: Timeout}, policy.RepeatWindow},
+		{"migrated", Event{Kind: Attempt, Trigger: SignIn, Outcome: Migrated}, windows.RetryWindow},
+		{"rejected", Event{Kind: Attempt, Trigger: SignIn, Outcome: Rejected, Reason: WrongPassword}, windows.RepeatWindow},
+		{"failed", Event{Kind: Attempt, Trigger: SignIn, Outcome: Failed, Reason: Timeout}, windows.RepeatWindow},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			first := tt.event
@@ -246,11 +251,11 @@ func TestRepeatWindows(t *testing.T) {
 			} {
 				again := tt.event
 				again.At = start.Add(away)
-				if got := policy.Repeats(r, again); got != want {
+				if got := windows.Repeats(r, again); got != want {
 					t.Errorf("%s away: repeat %t, want %t", away, got, want)
 				}
 				again.Trigger = ForgotPassword
-				if policy.Repeats(r, again) {
+				if windows.Repeats(r, again) {
 					t.Errorf("%s away, by another trigger: a repeat", away)
 				}
 			}
@@ -266,7 +271,7 @@ func TestBlocksThatComeAndGo(t *testing.T) {
 			At: start.Add(time.Duration(minutes) * time.Minute),
 		}
 	}
-	stream := admit(policy, []Event{
+	stream := admit(windows, []Event{
 		block(0, ChallengeRequired, "SMS_MFA"), block(10, Disabled, ""), block(11, Disabled, ""), block(20, ChallengeRequired, "SMS_MFA"),
 	})
 	if r := Fold(stream); len(stream) != 3 || r.Standing() != "blocked.challenge.SMS_MFA" || !r.Since.Equal(start.Add(20*time.Minute)) {
@@ -283,7 +288,7 @@ func TestReoffered(t *testing.T) {
 	migrated := Event{Sub: sub, Kind: Attempt, Trigger: SignIn, Outcome: Migrated, At: start}
 	later := migrated
 	later.At = start.Add(time.Hour)
-	if r := Fold(admit(policy, []Event{migrated, later})); r.Reoffered != 1 || r.Status != StatusMigrated {
+	if r := Fold(admit(windows, []Event{migrated, later})); r.Reoffered != 1 || r.Status != StatusMigrated {
 		t.Errorf("%+v", r)
 	}
 }

@@ -1,6 +1,8 @@
 package migration
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -79,12 +81,33 @@ func (r Record) Standing() string {
 	return standing
 }
 
+// Windows are how long the same says nothing new.
+type Windows struct {
+	// RetryWindow is how long the same migrated attempt counts as Cognito's own second try.
+	RetryWindow time.Duration `env:"RETRY_WINDOW" envDefault:"20s"`
+	// RepeatWindow is how long the same rejection or failure adds nothing to the stream.
+	RepeatWindow time.Duration `env:"REPEAT_WINDOW" envDefault:"1h"`
+}
+
+// Validate names the variable that is out of range.
+func (w Windows) Validate() error {
+	var errs []error
+	if w.RetryWindow < 15*time.Second || w.RetryWindow > time.Hour {
+		// Cognito may call again for 5 s each time: a shorter window would take its retries for users who came back.
+		errs = append(errs, fmt.Errorf("RETRY_WINDOW is %s: allowed is 15s to 1h", w.RetryWindow))
+	}
+	if w.RepeatWindow < 0 || w.RepeatWindow > 24*time.Hour {
+		errs = append(errs, fmt.Errorf("REPEAT_WINDOW is %s: allowed is 0s to 24h", w.RepeatWindow))
+	}
+	return errors.Join(errs...)
+}
+
 // Repeats tells whether e says again what the record already holds, so that recording it would add nothing: the same
-// trigger, outcome, reason and challenge, at most a window away, and no other block of that trigger in between. The window is the policy's RetryWindow for a migrated
+// trigger, outcome, reason and challenge, at most a window away, and no other block of that trigger in between. The window is RetryWindow for a migrated
 // attempt, RepeatWindow for a rejected or failed one; a confirmation is recorded once.
 //
 // Away is meant both ways: a clock may have gone backwards, and an event may come late out of the spool.
-func (p Policy) Repeats(r Record, e Event) bool {
+func (w Windows) Repeats(r Record, e Event) bool {
 	last, ok := r.Seen[e.Key()]
 	if !ok || e.Kind == Confirmation {
 		return ok
@@ -92,9 +115,9 @@ func (p Policy) Repeats(r Record, e Event) bool {
 	if e.status() == StatusBlocked && r.blockedOtherwise(e, last) {
 		return false
 	}
-	window := p.RepeatWindow
+	window := w.RepeatWindow
 	if e.Outcome == Migrated {
-		window = p.RetryWindow
+		window = w.RetryWindow
 	}
 	return e.At.Sub(last).Abs() <= window
 }

@@ -48,7 +48,8 @@ var (
 		NewUserPoolID: newPool, Budget: 4 * time.Second, OldPoolBudget: time.Second, Config: recorder.Config{LedgerBudget: time.Second, SpoolBudget: time.Second},
 		AuditPolicy: signin.AuditSpool, Namespace: "Test",
 	}
-	policy = migration.Policy{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}
+	policy  = migration.Policy{}
+	windows = migration.Windows{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}
 )
 
 func handler(old oldPool, l recorder.Ledger, s recorder.Spool, log *bytes.Buffer) *signin.Handler {
@@ -56,7 +57,7 @@ func handler(old oldPool, l recorder.Ledger, s recorder.Spool, log *bytes.Buffer
 }
 
 func working(log *bytes.Buffer) *signin.Handler {
-	return handler(known, ledger.New(memory.New(), policy, time.Now), spool(func(migration.Event) error { return nil }), log)
+	return handler(known, ledger.New(memory.New(), windows, time.Now), spool(func(migration.Event) error { return nil }), log)
 }
 
 const signIn = `{"version":"1","triggerSource":"UserMigration_Authentication","region":"eu-west-1","userPoolId":"` + newPool + `",
@@ -134,7 +135,7 @@ func TestPanic(t *testing.T) {
 // The event that neither the ledger nor the spool took stands whole in the log, fit to be replayed.
 func TestLastResort(t *testing.T) {
 	var log bytes.Buffer
-	broken := ledger.New(failing{memory.New()}, policy, time.Now)
+	broken := ledger.New(failing{memory.New()}, windows, time.Now)
 	h := handler(known, broken, spool(func(migration.Event) error { return errors.New("no queue") }), &log)
 	if _, err := h.Invoke(t.Context(), []byte(signIn)); err != nil {
 		t.Fatal(err)
@@ -156,7 +157,7 @@ func TestLastResort(t *testing.T) {
 
 // The function ends before Lambda would end it, with the event spooled and the answer given, however short its time is.
 func TestEndsBeforeLambdaDoes(t *testing.T) {
-	for name, l := range map[string]recorder.Ledger{"the ledger hangs": ledger.New(hanging{memory.New()}, policy, time.Now)} {
+	for name, l := range map[string]recorder.Ledger{"the ledger hangs": ledger.New(hanging{memory.New()}, windows, time.Now)} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
 			spooled := 0
@@ -232,7 +233,7 @@ func BenchmarkInvoke(b *testing.B) {
 		a.Account.Sub = time.Unix(int64(n), 0).String() // a new user each time
 		return a
 	})
-	h := signin.New(config, policy, old, recorder.New(config.Config, ledger.New(store, policy, time.Now), nil), log, time.Now)
+	h := signin.New(config, policy, old, recorder.New(config.Config, ledger.New(store, windows, time.Now), nil), log, time.Now)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := h.Invoke(b.Context(), []byte(signIn)); err != nil {

@@ -112,7 +112,9 @@ func (s *storm) rage(ctx context.Context) error {
 		weather.Go(func() { s.disturb(bad, sv, s.random(uint64(i))) })
 	}
 	weather.Go(func() { s.kill(bad, s.random(10)) })
-	weather.Go(func() { s.stack.Spool.Poll(bad, sqs.Mapping{BatchSize: 10, MaximumConcurrency: sandbox.ReplayConcurrency}, s.replay) })
+	weather.Go(func() {
+		s.stack.Spool.Poll(bad, sqs.Mapping{BatchSize: 10, MaximumConcurrency: sandbox.ReplayConcurrency}, s.replay)
+	})
 
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(s.Parallel)

@@ -27,8 +27,8 @@ type Store interface {
 	LoseRecord(ctx context.Context, sub string) error
 }
 
-// Policy is the policy that the suite's ledgers work by.
-var Policy = migration.Policy{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}
+// Windows are what the suite's ledgers work by.
+var Windows = migration.Windows{RetryWindow: 20 * time.Second, RepeatWindow: time.Hour}
 
 // Run runs the suite. Each call of open returns an empty store.
 func Run(t *testing.T, open func(t *testing.T) Store) {
@@ -63,7 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 var noon = time.Date(2026, 7, 14, 12, 0, 0, 123e6, time.UTC)
 
 func newLedger(s ledger.Store, now func() time.Time) *ledger.Ledger {
-	return ledger.New(s, Policy, now)
+	return ledger.New(s, Windows, now)
 }
 
 func atNoon() time.Time { return noon }
@@ -353,8 +353,8 @@ func repeats(t *testing.T, s Store) {
 		change func(*migration.Event)
 		window time.Duration
 	}{
-		"migrated": {nil, Policy.RetryWindow},
-		"rejected": {wrongPassword, Policy.RepeatWindow},
+		"migrated": {nil, Windows.RetryWindow},
+		"rejected": {wrongPassword, Windows.RepeatWindow},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLedger(s, atNoon)
@@ -537,7 +537,7 @@ func replayAmongNewer(t *testing.T, s Store) {
 				mustAppend(t, l, lost)
 			}
 			// The same again, later than the window, and then a success.
-			newer := of(lost.Sub, at(noon.Add(Policy.RepeatWindow+time.Minute), attempt(wrongPassword)))
+			newer := of(lost.Sub, at(noon.Add(Windows.RepeatWindow+time.Minute), attempt(wrongPassword)))
 			mustAppend(t, l, newer)
 			mustAppend(t, l, of(lost.Sub, at(noon.Add(3*time.Hour), attempt(nil))))
 			var wg sync.WaitGroup

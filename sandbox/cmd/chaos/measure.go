@@ -237,7 +237,7 @@ func load(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users,
 		group.Go(func() error {
 			subs[i] = uuid.NewString()
 			sub, now := subs[i], time.Now().AddDate(0, 0, i%days-days)
-			l := ledger.New(both{memory.New(), events}, migration.Policy{}, func() time.Time { return now })
+			l := ledger.New(both{memory.New(), events}, migration.Windows{}, func() time.Time { return now })
 			for n := range each {
 				now = now.Add(100 * time.Millisecond)
 				e := migration.Event{

@@ -24,7 +24,7 @@ func written(t testing.TB) (events []table.Item, record table.Item) {
 	t.Helper()
 	now := time.Date(2026, 7, 14, 23, 59, 58, 123e6, time.UTC)
 	store := memory.New()
-	l := ledger.New(store, migration.Policy{RetryWindow: time.Second}, func() time.Time { now = now.Add(time.Second); return now })
+	l := ledger.New(store, migration.Windows{RetryWindow: time.Second}, func() time.Time { now = now.Add(time.Second); return now })
 	for _, e := range []migration.Event{
 		{Outcome: migration.Rejected, Reason: migration.WrongPassword},
 		{Outcome: migration.Rejected, Reason: migration.ChallengeRequired, Challenge: "SMS_MFA", Factors: []string{"SMS_MFA"}},

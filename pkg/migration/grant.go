@@ -1,0 +1,125 @@
+package migration
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxAttributeLength is Cognito's limit for an attribute's value, in characters.
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AttributeType.html
+const maxAttributeLength = 2048
+
+// setByCognito tells whether Cognito sets an attribute itself, and takes it from nobody.
+func setByCognito(attribute string) bool {
+	return slices.Contains([]string{"sub", "identities", "username"}, attribute) || strings.HasPrefix(attribute, "cognito:")
+}
+
+// grant hands the user over as the new pool takes users, or says why it would not take this one. The name is what the user typed: the
+// new pool has to find the user by it the next time.
+func (p Policy) grant(name string, account Account) Decision {
+	attributes := p.attributes(account)
+	for attribute, value := range attributes {
+		if !p.NewPool.has(attribute) || utf8.RuneCountInString(value) > maxAttributeLength {
+			return reject(AttributeRejected, attribute)
+		}
+	}
+	if attribute := p.NewPool.missing(attributes); attribute != "" {
+		return reject(AttributeRejected, attribute)
+	}
+	username, refusal := p.NewPool.username(name, account, attributes)
+	if refusal.Reason != "" {
+		return refusal
+	}
+	if username != "" {
+		attributes["username"] = username
+	}
+	for _, a := range p.NewPool.UsernameAttributes {
+		if p.NewPool.same(name, attributes[a]) {
+			attributes[a] = name // which it has to equal
+		}
+	}
+	return Decision{
+		Outcome: Migrated, Attributes: attributes,
+		EnableSMSMFA: p.SecondFactor == SecondFactorCarriesSMS && slices.Contains(account.Factors, "SMS_MFA") &&
+			attributes[string(PhoneNumber)] != "" && p.NewPool.sendsCodes(),
+	}
+}
+
+// attributes are those that the user gets: every attribute but those that Cognito sets itself, by the rules. A migration happens once:
+// what is left out is lost.
+func (p Policy) attributes(account Account) map[string]string {
+	old := maps.Clone(account.Attributes)
+	maps.DeleteFunc(old, func(name, _ string) bool { return setByCognito(name) })
+	attributes := p.Attributes.apply(account.Sub, old)
+	for _, a := range []Address{Email, PhoneNumber} {
+		value := attributes[string(a)]
+		if value == "" || value != old[string(a)] {
+			delete(attributes, a.flag()) // it is of the old address, or of none
+		}
+		if value != "" && slices.Contains(p.AssumeVerified, a) {
+			attributes[a.flag()] = "true"
+		}
+	}
+	return attributes
+}
+
+// username is what the answer has to name so that the pool finds the user by the typed name again; empty if the pool gets there by
+// itself. Cognito takes a username only from an answer about somebody who typed an alias.
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-migrate-user.html
+func (s Shape) username(typed string, account Account, attributes map[string]string) (string, Decision) {
+	refused := reject(AttributeRejected, "username")
+	// A username that equals the sub is one that the old pool made up, for users who sign in by an address only.
+	own := differInCase(typed, account.Username) || account.Username == account.Sub
+	switch {
+	case !s.known:
+		return s.guessed(typed, account)
+	case len(s.UsernameAttributes) > 0:
+		if slices.ContainsFunc(s.UsernameAttributes, func(a string) bool { return s.same(typed, attributes[a]) }) {
+			return "", Decision{}
+		}
+		return "", refused
+	}
+	if !s.aliasForm(typed) && differInCase(typed, account.Username) {
+		return "", Decision{}
+	}
+	for _, alias := range s.AliasAttributes {
+		if !s.same(typed, attributes[alias]) {
+			continue
+		}
+		if flag := Address(alias).flag(); alias != preferredUsername && attributes[flag] != "true" {
+			return "", reject(AliasUnverified, flag)
+		}
+		if s.aliasForm(account.Username) {
+			return account.Sub, Decision{}
+		}
+		return account.Username, Decision{}
+	}
+	if !s.aliasForm(typed) && own {
+		return "", Decision{}
+	}
+	return "", refused
+}
+
+const preferredUsername = "preferred_username"
+
+// guessed is the username for a pool of which nothing is known: users who typed an alias keep the old username.
+func (s Shape) guessed(typed string, account Account) (string, Decision) {
+	likeAlias := Email.form(account.Username) || PhoneNumber.form(account.Username)
+	switch {
+	case typed == account.Username, account.Username == account.Sub, likeAlias && differInCase(typed, account.Username):
+		return "", Decision{}
+	case likeAlias:
+		return "", reject(AttributeRejected, "username")
+	default:
+		return account.Username, Decision{}
+	}
+}
+
+// reject rejects for a reason that an attribute stands for.
+func reject(r Reason, attribute string) Decision {
+	d := refuse(r)
+	d.Attribute = attribute
+	return d
+}

@@ -38,6 +38,10 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	if cfg.SignIn.NewUserPoolID == cfg.OldPool.UserPoolID {
 		return nil, errors.New("NEW_USER_POOL_ID and USER_POOL_ID are the same: allowed are two pools that are not the same")
 	}
+	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
+	if !cfg.Policy.NewPool.Known() {
+		log.LogAttrs(ctx, slog.LevelWarn, "NEW_POOL is empty: users whom the new pool does not take may be answered as if it did")
+	}
 	aws, err := config.AWS(ctx)
 	if err != nil {
 		return nil, err
@@ -52,7 +56,7 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 		cfg.Policy,
 		oldpool.New(aws, cfg.OldPool, cfg.SignIn.OldPoolBudget*3/5),
 		records,
-		slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+		log,
 		time.Now,
 	), nil
 }

@@ -2,6 +2,7 @@ package cognitoevent
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
@@ -12,6 +13,8 @@ type UserMigration struct {
 	Event
 	Trigger  migration.Trigger
 	Password string // empty for a forgotten password
+	// Metadata is what the app sent for the triggers: ClientMetadata, which arrives as validationData or clientMetadata, or as both.
+	Metadata map[string]string
 }
 
 // ParseUserMigration reads an event of the user migration trigger. Its errors quote nothing of the event.
@@ -27,7 +30,33 @@ func ParseUserMigration(raw []byte) (UserMigration, error) {
 	if e.Trigger == migration.SignIn && e.Password == "" {
 		return e, errors.New(`field "password" is missing`)
 	}
+	e.Metadata = e.metadata()
 	return e, nil
+}
+
+// metadata leaves out what is no string: apps may send what they like, and it must not keep anybody from signing in.
+func (e UserMigration) metadata() map[string]string {
+	texts := map[string]string{}
+	for _, member := range []string{"validationData", "clientMetadata"} {
+		var values map[string]any
+		_ = e.Request.Read(member, &values)
+		for name, value := range values {
+			if text, ok := value.(string); ok {
+				texts[name] = text
+			}
+		}
+	}
+	return texts
+}
+
+// Typed is the name as the user typed it, if the app sent it under a key of the metadata: a pool that folds case gives the trigger
+// names in lower case. A value that differs by more than case is somebody else's name, and does not count.
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-case-sensitivity.html
+func (e UserMigration) Typed(key string) string {
+	if typed := e.Metadata[key]; key != "" && strings.ToLower(typed) == strings.ToLower(e.Username) {
+		return typed
+	}
+	return e.Username
 }
 
 // Answer gives the event back: with the user's attributes if the user migrates, with the response untouched if not.

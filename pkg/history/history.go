@@ -80,7 +80,8 @@ var advice = map[migration.Reason]string{
 	migration.NoVerifiedContact:        "the user asked for a new password but has no verified email address or phone number to send a code to. Tell the user to sign in with the password, or verify an address in the old pool.",
 	migration.OldPoolTrigger:           "a Lambda trigger of the old pool refused the sign-in. Its log says why.",
 	migration.ForgotPasswordRefused:    "this migration does not migrate the user by a forgotten password (FORGOT_PASSWORD). Tell the user to sign in with the password.",
-	migration.AttributeRejected:        "the new pool would refuse one of the user's attributes: a username that looks like an email address or a phone number, or a value over 2,048 characters. Change it in the old pool.",
+	migration.AttributeRejected:        "the new pool does not take the user like this: an attribute that it requires is missing, one that it does not know is there, a value is over 2,048 characters, or it would not find the user by the typed name. The trigger's log names the attribute. Mend it in the old pool, by a rule (ATTRIBUTES), or tell the user to sign in with the username.",
+	migration.AliasUnverified:          "the user typed an address that works in the new pool only when it is verified, and the old pool does not have it verified. Tell the user to sign in with the username, or verify the address in the old pool.",
 	migration.RemovedAfterConfirmation: "the user had arrived in the new pool and was deleted there. If that was a mistake, set REMIGRATE=allow until the user has signed in.",
 
 	migration.Throttled:          "the old pool was asked too often at that moment. Tell the user to try again in a minute.",

@@ -36,6 +36,7 @@ func (h *Handler) report(ctx context.Context, a *attempt) {
 	}
 	for _, field := range []slog.Attr{
 		slog.String("challenge", a.decision.Challenge),
+		slog.String("attribute", a.decision.Attribute),
 		slog.String("account_exception", a.answer.AccountException),
 		slog.String("authentication_exception", a.answer.Authentication.Exception),
 	} {

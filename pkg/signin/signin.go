@@ -30,6 +30,9 @@ type Config struct {
 	OldPoolBudget time.Duration `env:"OLD_POOL_BUDGET" envDefault:"2500ms"`
 	recorder.Config
 
+	// TypedName is the key under which the app says what the user typed, if the new pool folds case and the old one does not.
+	TypedName string `env:"TYPED_NAME"`
+
 	AuditPolicy AuditPolicy `env:"AUDIT_POLICY" envDefault:"spool"`
 	Mode        Mode        `env:"MODE" envDefault:"live"`
 
@@ -245,10 +248,11 @@ func (h *Handler) ask(ctx context.Context, a *attempt) {
 	ctx, cancel := recorder.Within(ctx, h.config.OldPoolBudget, h.config.Config.Total())
 	defer cancel()
 	start := time.Now()
+	name := a.event.Typed(h.config.TypedName)
 	if a.event.Trigger == migration.SignIn {
-		a.answer = h.old.SignIn(ctx, a.event.Username, a.event.Password)
+		a.answer = h.old.SignIn(ctx, name, a.event.Password)
 	} else {
-		a.answer = h.old.Lookup(ctx, a.event.Username)
+		a.answer = h.old.Lookup(ctx, name)
 	}
 	a.oldPool = time.Since(start)
 }

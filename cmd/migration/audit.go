@@ -119,7 +119,9 @@ func (a *auditor) touched(ctx context.Context, to string) ([]string, error) {
 			subs[e.Sub] = true
 		}
 		a.manifest.Touched += len(page.Events)
-		meter.set(a.manifest.Touched)
+		if next != "" {
+			meter.set(a.manifest.Touched)
+		}
 	}
 	return slices.Sorted(maps.Keys(subs)), nil
 }
@@ -141,6 +143,9 @@ func (a *auditor) writeStreams(ctx context.Context, subs []string, path string) 
 	meter := a.out.meter("Users written", len(subs))
 	defer meter.end()
 	for chunk := range slices.Chunk(subs, batch) {
+		if done := len(a.manifest.Streams); done > 0 {
+			meter.set(done)
+		}
 		streams, err := a.streams(ctx, chunk)
 		if err != nil {
 			return err
@@ -150,7 +155,6 @@ func (a *auditor) writeStreams(ctx context.Context, subs []string, path string) 
 				return err
 			}
 		}
-		meter.set(len(a.manifest.Streams))
 	}
 	if err := lines.Flush(); err != nil {
 		return err

@@ -75,12 +75,6 @@ func isUnknownStack(api smithy.APIError) bool {
 	return api.ErrorCode() == "ValidationError" && strings.HasPrefix(api.ErrorMessage(), "Stack ") && strings.HasSuffix(api.ErrorMessage(), "does not exist")
 }
 
-// isUnknownResource knows CloudFormation's "Resource NAME does not exist for stack NAME".
-func isUnknownResource(err error, logicalID string) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.HasPrefix(api.ErrorMessage(), "Resource "+logicalID+" does not exist")
-}
-
 // cause leaves out what the SDK's layers say around why there was no answer.
 func cause(err error) error {
 	var request *url.Error

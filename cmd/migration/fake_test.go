@@ -20,7 +20,8 @@ type call struct {
 	question map[string]any
 }
 
-// fakeAWS answers what the tool asks CloudFormation, Lambda and CloudWatch Logs. It knows the stack "live".
+// fakeAWS answers what the tool asks CloudFormation, Lambda and CloudWatch Logs. It knows the stack "live", and the stack "bare", which
+// has no functions.
 type fakeAWS struct {
 	*httptest.Server
 
@@ -92,9 +93,9 @@ func (f *fakeAWS) invoke(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fakeAWS) describeStackResources(w http.ResponseWriter, r *http.Request) {
-	name, id := r.FormValue("StackName"), r.FormValue("LogicalResourceId")
+	name := r.FormValue("StackName")
 	refused, ok := f.refuse["DescribeStackResources"]
-	if !ok && name != "live" && name != "arn:aws:cloudformation:eu-west-1:123456789012:stack/live/1" {
+	if !ok && name != "live" && name != "bare" {
 		refused, ok = [2]string{"ValidationError", "Stack with id " + name + " does not exist"}, true
 	}
 	if ok {
@@ -102,8 +103,14 @@ func (f *fakeAWS) describeStackResources(w http.ResponseWriter, r *http.Request)
 		fmt.Fprintf(w, "<ErrorResponse><Error><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", refused[0], escaped(refused[1]))
 		return
 	}
-	fmt.Fprintf(w, "<DescribeStackResourcesResponse><DescribeStackResourcesResult><StackResources><member><LogicalResourceId>%[1]s</LogicalResourceId>"+
-		"<PhysicalResourceId>live-%[1]s</PhysicalResourceId></member></StackResources></DescribeStackResourcesResult></DescribeStackResourcesResponse>", escaped(id))
+	var members strings.Builder
+	for _, id := range []string{"ReportFunction", "InspectFunction", "MaintainFunction", "MigrateLogGroup", "MaintainLogGroup", "ReplayLogGroup"} {
+		if name == "live" {
+			fmt.Fprintf(&members, "<member><LogicalResourceId>%[1]s</LogicalResourceId><PhysicalResourceId>live-%[1]s</PhysicalResourceId></member>", id)
+		}
+	}
+	fmt.Fprintf(w, "<DescribeStackResourcesResponse><DescribeStackResourcesResult><StackResources>%s</StackResources>"+
+		"</DescribeStackResourcesResult></DescribeStackResourcesResponse>", &members)
 }
 
 func escaped(s string) string {

@@ -48,8 +48,7 @@ type versionCommand struct{}
 func (versionCommand) Help() string { return example("migration version") }
 
 func (versionCommand) Run(out *output) error {
-	out.printf("%s\n", version.String())
-	return nil
+	return out.raw(version.String() + "\n")
 }
 
 // example is a command's help: one command line.

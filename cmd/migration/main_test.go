@@ -128,7 +128,7 @@ func typed(t *testing.T, line string) [][]string {
 printf '%s\0' "$@" >>"$RECORD"
 printf '\n\0' >>"$RECORD"
 `
-	if err := os.WriteFile(filepath.Join(dir, "migration"), []byte(record), 0o700); err != nil { //nolint:gosec // it has to run
+	if err := os.WriteFile(filepath.Join(dir, "migration"), []byte(record), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	shell := exec.CommandContext(t.Context(), "/bin/sh", "-c", placeholder.Replace(line))

@@ -82,7 +82,7 @@ func (c verifyCommand) Run(ctx context.Context, s *stack, out *output) error {
 
 func printFindings(out *output, v ledger.Verification) {
 	out.printf("Verified %v users with %v events, %v records and %v tallies, in %s.\n", v.Streams, v.Events, v.Records, v.Tallies,
-		v.FinishedAt.Sub(v.StartedAt).Round(time.Second))
+		v.FinishedAt.Sub(v.StartedAt).Round(100*time.Millisecond))
 	if v.FindingCount == 0 {
 		out.printf("Nothing is wrong.\n")
 		return

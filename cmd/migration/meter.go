@@ -32,7 +32,7 @@ func (o *output) meter(what string, total int) *meter {
 	return m
 }
 
-// set says how far it is.
+// set says how far it is, while it goes on.
 func (m *meter) set(n int) {
 	if m.bar != nil {
 		_ = m.bar.Set(n)

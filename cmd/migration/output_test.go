@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func TestColours(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			startFake(t, only(tt.answer))
 			var plain, coloured bytes.Buffer
-			args := append(tt.args, "--stack=live")
+			args := slices.Concat(tt.args, []string{"--stack=live"})
 			run(t.Context(), args, &output{stdout: &plain, stderr: &plain})
 			run(t.Context(), args, &output{stdout: &coloured, stderr: &coloured, colour: true})
 			if strings.Contains(plain.String(), "\x1b") {

@@ -23,7 +23,7 @@ func (l limit) Validate() error {
 // tell says beside a list that it is not all.
 func (l limit) tell(out *output, more bool) {
 	if more {
-		out.sayf("these are %v, and there are more: --limit=0 prints all", int(l))
+		out.sayf("only the first %v are printed: --limit=0 prints all", int(l))
 	}
 }
 

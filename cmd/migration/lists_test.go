@@ -55,7 +55,7 @@ func TestListsComeInPages(t *testing.T) {
 					t.Fatalf("sub-%03d is left out", i)
 				}
 			}
-			if more := strings.Contains(stderr, "there are more: --limit=0 prints all"); more != tt.more {
+			if more := strings.Contains(stderr, "are printed: --limit=0 prints all"); more != tt.more {
 				t.Errorf("said %q", stderr)
 			}
 		})

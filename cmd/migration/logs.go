@@ -66,7 +66,7 @@ func (c logsCommand) Run(ctx context.Context, s *stack, out *output) error {
 		}
 	}
 	if more {
-		out.sayf("these are the latest %v, and there are more: --limit=0 prints all, --since=5m fewer", int(c.Limit))
+		out.sayf("only the latest %v lines are printed: --limit=0 prints all", int(c.Limit))
 	}
 	return nil
 }

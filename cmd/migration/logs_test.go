@@ -48,7 +48,7 @@ func TestLogs(t *testing.T) {
 			fake := startFake(t, nil)
 			fake.lines = lines
 			stdout, stderr, code := tool(t, append([]string{"logs", "replay", "--since=1h", "--stack=live"}, tt.args...)...)
-			if code != 0 || strings.Contains(stderr, "there are more") != tt.more {
+			if code != 0 || strings.Contains(stderr, "are printed: --limit=0 prints all") != tt.more {
 				t.Errorf("exit code %d: %s", code, stderr)
 			}
 			if diff := cmp.Diff(tt.want, strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")); diff != "" {

@@ -81,8 +81,8 @@ func (c verifyCommand) Run(ctx context.Context, s *stack, out *output) error {
 }
 
 func printFindings(out *output, v ledger.Verification) {
-	out.printf("Verified %v users with %v events, %v records and %v tallies, in %s.\n", v.Streams, v.Events, v.Records, v.Tallies,
-		v.FinishedAt.Sub(v.StartedAt).Round(100*time.Millisecond))
+	out.printf("Verified in %s: users %v, events %v, records %v, tallies %v.\n", v.FinishedAt.Sub(v.StartedAt).Round(100*time.Millisecond),
+		v.Streams, v.Events, v.Records, v.Tallies)
 	if v.FindingCount == 0 {
 		out.printf("Nothing is wrong.\n")
 		return
@@ -135,8 +135,8 @@ func (c rebuildCommand) Run(ctx context.Context, s *stack, out *output) error {
 	if c.JSON {
 		err = out.json(raw)
 	} else {
-		out.printf("Made the progress table again from %v events of %v users. What was not right was written: %v records, %v tallies.\n",
-			rebuilt.Events, rebuilt.Streams, rebuilt.RecordsWritten, rebuilt.TalliesWritten)
+		out.printf("Rebuilt the progress table: users %v, events %v. Written, since they differed: records %v, tallies %v.\n",
+			rebuilt.Streams, rebuilt.Events, rebuilt.RecordsWritten, rebuilt.TalliesWritten)
 		if rebuilt.BrokenStreams > 0 {
 			out.colouredf(red, "The events of %v users are not whole, so their records stay as they were: \"migration verify\" names them.\n", rebuilt.BrokenStreams)
 		}

@@ -38,7 +38,7 @@ func TestLongWorkGoesOn(t *testing.T) {
 				return map[string]any{"complete": len(fake.calls) == 3, "events": 1_000 * len(fake.calls), "finding_count": 0}
 			})
 			stdout, stderr, code := tool(t, append(tt.args, "--stack=live")...)
-			if code != 0 || !strings.Contains(stdout, "3,000 events") || !strings.Contains(stderr, ": 1,000 so far") {
+			if code != 0 || !strings.Contains(stdout, "events 3,000") || !strings.Contains(stderr, ": 1,000 so far") {
 				t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 			}
 			var asked []map[string]any

@@ -25,28 +25,28 @@ func (o *output) meter(what string, total int) *meter {
 	m := &meter{out: o, what: what, total: total}
 	if o.watched {
 		m.bar = progressbar.NewOptions(total,
-			progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(o.stderr), progressbar.OptionShowCount(),
-			progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(true),
-			progressbar.OptionClearOnFinish(), progressbar.OptionSetRenderBlankState(true))
+			progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(o.stderr), progressbar.OptionSetWidth(30),
+			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetRenderBlankState(true))
 	}
 	return m
 }
 
 // set says how far it is, while it goes on.
 func (m *meter) set(n int) {
-	if m.bar != nil {
-		_ = m.bar.Set(n)
-		return
-	}
-	if time.Since(m.said) < pause {
-		return
-	}
-	m.said = time.Now()
-	of := ""
+	count := message.NewPrinter(language.English)
+	so := m.what + ": " + count.Sprint(n)
 	if m.total >= 0 {
-		of = " of " + message.NewPrinter(language.English).Sprint(m.total)
+		so += " of " + count.Sprint(m.total)
 	}
-	m.out.sayf("%s: %v%s so far", m.what, n, of)
+	switch {
+	case m.bar != nil:
+		m.bar.Describe(so)
+		_ = m.bar.Set(n)
+	case time.Since(m.said) > pause:
+		m.said = time.Now()
+		m.out.sayf("%s so far", so)
+	}
 }
 
 // end takes the bar away.

@@ -85,7 +85,7 @@ func printHealth(out *output, p progress.Progress) {
 	if p.Unconfirmed.Oldest != nil {
 		unconfirmed = ", the first since " + minute(*p.Unconfirmed.Oldest)
 	}
-	out.printf("Not confirmed  %v handed over and not confirmed%s\n", p.Unconfirmed.Users, unconfirmed)
+	out.printf("Unconfirmed    %v handed over and not confirmed%s\n", p.Unconfirmed.Users, unconfirmed)
 	out.printf("Reoffered      %v handed over again, since the new pool asked again\n", p.Reoffered)
 	switch {
 	case p.Spool == nil:

@@ -184,10 +184,12 @@ func (s stack) move(t *testing.T, sb *sandbox.Sandbox) {
 	if err := errors.Join(err, json.Unmarshal(answer, &h)); err != nil || len(h.Events) != 1 {
 		t.Errorf("migration user: %v, got %s%s", err, answer, stderr)
 	}
-	if _, stderr, err = s.tool(t, sb, "user", `the "whole" truth`); err == nil || !strings.Contains(stderr, "inspect: the old pool does not tell the user's sub") {
+	_, stderr, err = s.tool(t, sb, "user", `the "whole" truth`)
+	if err == nil || !strings.Contains(stderr, "inspect: the old pool does not tell the user's sub") {
 		t.Errorf("migration user of nobody: %v, said %s", err, stderr)
 	}
-	if _, stderr, err = s.tool(t, sb, "report", "--stack=other"); err == nil || !strings.Contains(stderr, "there is no stack other in Region "+sandbox.Region) {
+	_, stderr, err = s.tool(t, sb, "report", "--stack=other")
+	if err == nil || !strings.Contains(stderr, "there is no stack other in Region "+sandbox.Region) {
 		t.Errorf("migration report of no stack: %v, said %s", err, stderr)
 	}
 }

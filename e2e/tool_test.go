@@ -62,33 +62,78 @@ func TestToolAnswers(t *testing.T) {
 	users := mixed(t, stack) // two are migrated, one had a wrong password, one is disabled, one has a second factor
 	invoke(t, stack, event("UserMigration_Weather", "nobody", ""))
 	drain(t, stack)
+	day, next := ledger.Day(past), ledger.Day(past.AddDate(0, 0, 1))
 	for name, tt := range map[string]struct {
 		args []string
 		says []string
 		code int
 	}{
-		"how far is it":                       {[]string{"report"}, []string{"Migration " + stack.Name + " in eu-west-1", "migrated 5 62.5 %", "all 8", "0 waiting"}, 0},
-		"how far is it, as a page":            {[]string{"report", "--html"}, []string{"<html", "5 of 8 users who came have moved"}, 0},
-		"what happened to one user":           {[]string{"user", users[0].Username}, []string{users[0].Sub, "Authentication migrated", "Tell the user to sign in as usual"}, 0},
-		"what happened to a sub":              {[]string{"user", "--sub=" + users[3].Sub}, []string{"Blocked by disabled", "Enable it there"}, 0},
-		"what happened to nobody":             {[]string{"user", "$(touch nobody)"}, []string{"inspect: the old pool does not tell the user's sub: unknown_user"}, 1},
-		"what blocks users":                   {[]string{"blocked"}, []string{"challenge SMS_MFA 1", "disabled"}, 0},
-		"who is blocked":                      {[]string{"blocked", "disabled"}, []string{users[3].Sub}, 0},
-		"who is blocked by a challenge":       {[]string{"blocked", "challenge", "--challenge=SMS_MFA"}, []string{users[4].Sub}, 0},
-		"who is blocked by nothing of ours":   {[]string{"blocked", "`weather`"}, []string{"Nobody is blocked by `weather`."}, 0},
-		"who was not seen since":              {[]string{"unconfirmed"}, []string{users[0].Sub, users[1].Sub}, 0},
-		"what happened in a period":           {[]string{"trail", "--from=" + ledger.Day(past), "--to=" + ledger.Day(past.AddDate(0, 0, 1)), "--outcome=migrated"}, []string{"-1111-4222-8333-444455556666", "migrated"}, 0},
-		"are the pools set up right":          {[]string{"preflight"}, []string{"error ", "PROBLEMS: errors "}, 1},
-		"what does the trigger's log say":     {[]string{"logs"}, []string{"INFO attempt", "Outcome=migrated", "sub=" + users[0].Sub}, 0},
-		"what failed":                         {[]string{"logs", "--failed", "--since=1h"}, []string{"ERROR attempt", "Reason=misconfigured"}, 0},
-		"what does another log say":           {[]string{"logs", "replay"}, nil, 0},
-		"does the record hold":                {[]string{"verify"}, []string{"users 8, events", "Nothing is wrong."}, 0},
-		"does one user's":                     {[]string{"verify", "--sub=" + users[0].Sub}, []string{"users 1, events 1", "Nothing is wrong."}, 0},
-		"does one day's":                      {[]string{"verify", "--day=" + ledger.Day(past)}, []string{"users 3, events", "Nothing is wrong."}, 0},
-		"make the progress table again":       {[]string{"rebuild"}, []string{"Rebuilt the progress table: users 8"}, 0},
-		"close the days that are over":        {[]string{"close"}, nil, 0},
-		"a stack that is not there":           {[]string{"report", "--stack=dead"}, []string{"there is no stack dead in Region eu-west-1"}, 1},
-		"a function that is not in the stack": {[]string{"logs", "watch"}, []string{"the stack " + stack.Name + " in Region eu-west-1 has no WatchLogGroup"}, 1},
+		"how far is it": {
+			[]string{"report"},
+			[]string{"Migration " + stack.Name + " in eu-west-1", "migrated 5 62.5 %", "all 8", "0 waiting"},
+			0,
+		},
+		"how far is it, as a page": {[]string{"report", "--html"}, []string{"<html", "5 of 8 users who came have moved"}, 0},
+		"what happened to one user": {
+			[]string{"user", users[0].Username},
+			[]string{users[0].Sub, "Authentication migrated", "Tell the user to sign in as usual"},
+			0,
+		},
+		"what happened to a sub": {
+			[]string{"user", "--sub=" + users[3].Sub},
+			[]string{"Blocked by disabled", "Enable it there"},
+			0,
+		},
+		"what happened to nobody": {
+			[]string{"user", "$(touch nobody)"},
+			[]string{"inspect: the old pool does not tell the user's sub: unknown_user"},
+			1,
+		},
+		"what blocks users":                 {[]string{"blocked"}, []string{"challenge SMS_MFA 1", "disabled"}, 0},
+		"who is blocked":                    {[]string{"blocked", "disabled"}, []string{users[3].Sub}, 0},
+		"who is blocked by a challenge":     {[]string{"blocked", "challenge", "--challenge=SMS_MFA"}, []string{users[4].Sub}, 0},
+		"who is blocked by nothing of ours": {[]string{"blocked", "`weather`"}, []string{"Nobody is blocked by `weather`."}, 0},
+		"who was not seen since":            {[]string{"unconfirmed"}, []string{users[0].Sub, users[1].Sub}, 0},
+		"what happened in a period": {
+			[]string{"trail", "--from=" + day, "--to=" + next, "--outcome=migrated"},
+			[]string{"-1111-4222-8333-444455556666", "migrated"},
+			0,
+		},
+		"are the pools set up right": {[]string{"preflight"}, []string{"error ", "PROBLEMS: errors "}, 1},
+		"what does the trigger's log say": {
+			[]string{"logs"},
+			[]string{"INFO attempt", "Outcome=migrated", "sub=" + users[0].Sub},
+			0,
+		},
+		"what failed": {
+			[]string{"logs", "--failed", "--since=1h"},
+			[]string{"ERROR attempt", "Reason=misconfigured"},
+			0,
+		},
+		"what does another log say": {[]string{"logs", "replay"}, nil, 0},
+		"does the record hold":      {[]string{"verify"}, []string{"users 8, events", "Nothing is wrong."}, 0},
+		"does one user's": {
+			[]string{"verify", "--sub=" + users[0].Sub},
+			[]string{"users 1, events 1", "Nothing is wrong."},
+			0,
+		},
+		"does one day's": {
+			[]string{"verify", "--day=" + day},
+			[]string{"users 3, events", "Nothing is wrong."},
+			0,
+		},
+		"make the progress table again": {[]string{"rebuild"}, []string{"Rebuilt the progress table: users 8"}, 0},
+		"close the days that are over":  {[]string{"close"}, nil, 0},
+		"a stack that is not there": {
+			[]string{"report", "--stack=dead"},
+			[]string{"there is no stack dead in Region eu-west-1"},
+			1,
+		},
+		"a function that is not in the stack": {
+			[]string{"logs", "watch"},
+			[]string{"the stack " + stack.Name + " in Region eu-west-1 has no WatchLogGroup"},
+			1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, code := tool(t, stack, tt.args...)

@@ -43,7 +43,10 @@ func midway() progress.Progress {
 // events are what a user met.
 func events() []migration.Event {
 	return []migration.Event{
-		{Sub: sub, Seq: 1, Kind: migration.Attempt, At: dawn, Trigger: migration.SignIn, Outcome: migration.Rejected, Reason: migration.ChallengeRequired, Challenge: "SMS_MFA"},
+		{
+			Sub: sub, Seq: 1, Kind: migration.Attempt, At: dawn, Trigger: migration.SignIn,
+			Outcome: migration.Rejected, Reason: migration.ChallengeRequired, Challenge: "SMS_MFA",
+		},
 		{Sub: sub, Seq: 2, Kind: migration.Attempt, At: noon, Trigger: migration.ForgotPassword, Outcome: migration.Migrated},
 		{Sub: sub, Seq: 3, Kind: migration.Confirmation, At: noon.Add(time.Hour)},
 	}
@@ -80,6 +83,9 @@ func TestAnswersForPeople(t *testing.T) {
 			return answer
 		}
 	}
+	raw := map[string]any{"users": map[string]int{"migrated": 1}, "new": "member"} // of a newer version
+	rebuilt := map[string]any{"complete": true, "streams": 1_000, "events": 2_000, "records_written": 3, "tallies_written": 4}
+	allRight := preflight.Report{Verdict: preflight.OK, Findings: []preflight.Finding{}}
 	for name, tt := range map[string]struct {
 		args   []string
 		answer func(string, map[string]any) any
@@ -89,7 +95,7 @@ func TestAnswersForPeople(t *testing.T) {
 		"report at the beginning":       {[]string{"report"}, asks("progress", bare), 0},
 		"report of trouble":             {[]string{"report"}, asks("progress", troubled), 0},
 		"report without queues":         {[]string{"report"}, asks("progress", blind), 0},
-		"report as JSON":                {[]string{"report", "--json"}, asks("progress", map[string]any{"users": map[string]int{"migrated": 1}, "new": "member"}), 0},
+		"report as JSON":                {[]string{"report", "--json"}, asks("progress", raw), 0},
 		"report as a page":              {[]string{"report", "--html"}, asks("html", "<html>\n\t<p>30 %</p>\n</html>\n"), 0},
 		"user":                          {[]string{"user", "ada"}, asks("user", history.Tell(sub, events())), 0},
 		"user who never came":           {[]string{"user", "--sub=" + sub}, asks("user", history.Tell(sub, nil)), 0},
@@ -106,11 +112,11 @@ func TestAnswersForPeople(t *testing.T) {
 		"trail of nothing":              {[]string{"trail", "--from=2026-07-01"}, asks("trail", map[string]any{"events": []int{}}), 0},
 		"trail as JSON":                 {[]string{"trail", "--from=2026-07-01", "--json"}, asks("trail", map[string]any{"events": events()[:2]}), 0},
 		"preflight":                     {[]string{"preflight"}, asks("preflight", problems), 1},
-		"preflight without errors":      {[]string{"preflight"}, asks("preflight", preflight.Report{Verdict: preflight.OK, Findings: []preflight.Finding{}}), 0},
+		"preflight without errors":      {[]string{"preflight"}, asks("preflight", allRight), 0},
 		"preflight as JSON":             {[]string{"preflight", "--json"}, asks("preflight", problems), 1},
 		"verify":                        {[]string{"verify"}, asks("verify", clean), 0},
 		"verify with findings":          {[]string{"verify"}, asks("verify", found), 1},
-		"rebuild":                       {[]string{"rebuild"}, asks("rebuild", map[string]any{"complete": true, "streams": 1_000, "events": 2_000, "records_written": 3, "tallies_written": 4}), 0},
+		"rebuild":                       {[]string{"rebuild"}, asks("rebuild", rebuilt), 0},
 		"rebuild of broken streams":     {[]string{"rebuild"}, asks("rebuild", map[string]any{"complete": true, "broken_streams": 5}), 1},
 		"close":                         {[]string{"close"}, asks("close", map[string][]string{"closed": {"2026-06", "2026-07-13"}}), 0},
 		"close again":                   {[]string{"close"}, asks("close", map[string][]string{"closed": {}}), 0},

@@ -53,18 +53,21 @@ func (s *stack) explain(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	case !errors.As(err, &api):
-		return fmt.Errorf("no answer from %s in Region %s: check the network and the Region, then ask again (%w)", service, s.cfg.Region, cause(err))
+		return fmt.Errorf("no answer from %s in Region %s: check the network and the Region, then ask again (%w)",
+			service, s.cfg.Region, cause(err))
 	case slices.Contains(denied, api.ErrorCode()):
 		missing := "a permission"
 		if found := permission.FindStringSubmatch(api.ErrorMessage()); found != nil {
 			missing = "the permission " + found[1]
 		}
-		return fmt.Errorf("access denied: your credentials need %s; ask the account's administrator (%s)", missing, api.ErrorMessage())
+		return fmt.Errorf("access denied: your credentials need %s; ask the account's administrator (%s)",
+			missing, api.ErrorMessage())
 	case slices.Contains(unknown, api.ErrorCode()):
-		return fmt.Errorf("AWS does not accept the credentials: sign in again, or use --profile=NAME (%s: %s)", api.ErrorCode(), api.ErrorMessage())
+		return fmt.Errorf("AWS does not accept the credentials: sign in again, or use --profile=NAME (%s: %s)",
+			api.ErrorCode(), api.ErrorMessage())
 	case isUnknownStack(api):
-		return fmt.Errorf("there is no stack %s in Region %s: check the name (--stack, STACK), the Region (--region, AWS_REGION) and the account (--profile)",
-			s.name, s.cfg.Region)
+		return fmt.Errorf("there is no stack %s in Region %s: check the name (--stack, STACK), the Region (--region, AWS_REGION) and "+
+			"the account (--profile)", s.name, s.cfg.Region)
 	default:
 		return fmt.Errorf("%s refused: %s (%s)", service, api.ErrorMessage(), api.ErrorCode())
 	}
@@ -72,7 +75,8 @@ func (s *stack) explain(ctx context.Context, err error) error {
 
 // isUnknownStack knows CloudFormation's "Stack with id NAME does not exist", which comes as a ValidationError like many others.
 func isUnknownStack(api smithy.APIError) bool {
-	return api.ErrorCode() == "ValidationError" && strings.HasPrefix(api.ErrorMessage(), "Stack ") && strings.HasSuffix(api.ErrorMessage(), "does not exist")
+	message := api.ErrorMessage()
+	return api.ErrorCode() == "ValidationError" && strings.HasPrefix(message, "Stack ") && strings.HasSuffix(message, "does not exist")
 }
 
 // cause leaves out what the SDK's layers say around why there was no answer.

@@ -10,99 +10,125 @@ import (
 	"testing"
 )
 
-// The exit code tells a command line that is wrong from an answer that is, and the message says what to do.
-func TestWhatGoesWrong(t *testing.T) {
-	const refusal = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: lambda:InvokeFunction on resource: arn:x because no identity-based policy allows it"
+// A command line that is wrong is told apart by its exit code, says what is allowed, and asks nobody.
+func TestCommandLinesThatAreWrong(t *testing.T) {
 	taken := filepath.Join(t.TempDir(), "taken")
 	if err := os.Mkdir(taken, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct {
-		args   []string
-		set    map[string]string
-		refuse map[string][2]string
-		answer any
-		code   int
-		says   string
+		args []string
+		says string
 	}{
-		"no command":             {nil, nil, nil, nil, 2, "How far it is"},
-		"no such command":        {[]string{"weather"}, nil, nil, nil, 2, "unexpected argument weather"},
-		"no such flag":           {[]string{"report", "--weather"}, nil, nil, nil, 2, "unknown flag --weather"},
-		"too many arguments":     {[]string{"user", "ada", "bob"}, nil, nil, nil, 2, "unexpected argument bob"},
-		"two forms":              {[]string{"report", "--json", "--html"}, nil, nil, nil, 2, "can't be used together"},
-		"no user":                {[]string{"user", "--stack=live"}, nil, nil, nil, 2, "name one user: USERNAME, --username=USERNAME or --sub=SUB"},
-		"an empty name":          {[]string{"user", "", "--stack=live"}, nil, nil, nil, 2, "name one user"},
-		"two users":              {[]string{"user", "ada", "--sub=x", "--stack=live"}, nil, nil, nil, 2, "name one user"},
-		"a name without --":      {[]string{"user", "-odd", "--stack=live"}, nil, nil, nil, 2, "unknown flag -o"},
-		"no UTF-8":               {[]string{"user", "caf\xe9", "--stack=live"}, nil, nil, nil, 2, `"caf\xe9" is not UTF-8`},
-		"no challenge":           {[]string{"blocked", "challenge", "--stack=live"}, nil, nil, nil, 2, `challenge needs --challenge=NAME: "migration blocked" names those that there are`},
-		"no reason":              {[]string{"blocked", "--challenge=SMS_MFA", "--stack=live"}, nil, nil, nil, 2, "needs a reason before it"},
-		"no period":              {[]string{"trail", "--stack=live"}, nil, nil, nil, 2, "missing flags: --from=DAY"},
-		"an empty period":        {[]string{"trail", "--from=", "--stack=live"}, nil, nil, nil, 2, "neither a day, as 2026-07-14, nor a time"},
-		"no day":                 {[]string{"trail", "--from=yesterday", "--stack=live"}, nil, nil, nil, 2, "neither a day, as 2026-07-14, nor a time"},
-		"no end":                 {[]string{"audit", "--from=2026-07-01", "--to=2026-07-32", "--stack=live"}, nil, nil, nil, 2, "neither a day"},
-		"a time where a day is":  {[]string{"verify", "--day=2026-07-14T12:00:00Z", "--stack=live"}, nil, nil, nil, 2, "is no day, as 2026-07-14"},
-		"a user and a day":       {[]string{"verify", "--day=2026-07-14", "--sub=x", "--stack=live"}, nil, nil, nil, 2, "can't be used together"},
-		"a negative limit":       {[]string{"unconfirmed", "--limit=-1", "--stack=live"}, nil, nil, nil, 2, "allowed is a number from 0"},
-		"no such function":       {[]string{"logs", "weather", "--stack=live"}, nil, nil, nil, 2, `must be one of "migrate","report"`},
-		"no duration":            {[]string{"logs", "--since=yesterday", "--stack=live"}, nil, nil, nil, 2, "allowed is a duration, as 90s, 15m or 24h"},
-		"the future":             {[]string{"logs", "--since=-1h", "--stack=live"}, nil, nil, nil, 2, "allowed is a duration"},
-		"a folder that is there": {[]string{"audit", "--from=2026-07-01", "--out=" + taken, "--stack=live"}, nil, nil, nil, 2, "is there already: name another folder with --out"},
+		"no command":             {nil, "How far it is"},
+		"no such command":        {[]string{"weather"}, "unexpected argument weather"},
+		"no such flag":           {[]string{"report", "--weather"}, "unknown flag --weather"},
+		"too many arguments":     {[]string{"user", "ada", "bob"}, "unexpected argument bob"},
+		"two forms":              {[]string{"report", "--json", "--html"}, "can't be used together"},
+		"no user":                {[]string{"user"}, "name one user: USERNAME, --username=USERNAME or --sub=SUB"},
+		"an empty name":          {[]string{"user", ""}, "name one user"},
+		"two users":              {[]string{"user", "ada", "--sub=x"}, "name one user"},
+		"a name without --":      {[]string{"user", "-odd"}, "unknown flag -o"},
+		"no UTF-8":               {[]string{"user", "caf\xe9"}, `"caf\xe9" is not UTF-8`},
+		"no challenge":           {[]string{"blocked", "challenge"}, `challenge needs --challenge=NAME: "migration blocked" names those`},
+		"no reason":              {[]string{"blocked", "--challenge=SMS_MFA"}, "needs a reason before it"},
+		"no period":              {[]string{"trail"}, "missing flags: --from=DAY"},
+		"an empty period":        {[]string{"trail", "--from="}, "neither a day, as 2026-07-14, nor a time"},
+		"no day":                 {[]string{"trail", "--from=yesterday"}, "neither a day, as 2026-07-14, nor a time"},
+		"no end":                 {[]string{"audit", "--from=2026-07-01", "--to=2026-07-32"}, "neither a day"},
+		"a time where a day is":  {[]string{"verify", "--day=2026-07-14T12:00:00Z"}, "is no day, as 2026-07-14"},
+		"a user and a day":       {[]string{"verify", "--day=2026-07-14", "--sub=x"}, "can't be used together"},
+		"a negative limit":       {[]string{"unconfirmed", "--limit=-1"}, "allowed is a number from 0"},
+		"no such function":       {[]string{"logs", "weather"}, `must be one of "migrate","report"`},
+		"no duration":            {[]string{"logs", "--since=yesterday"}, "allowed is a duration, as 90s, 15m or 24h"},
+		"the future":             {[]string{"logs", "--since=-1h"}, "allowed is a duration"},
+		"a folder that is there": {[]string{"audit", "--from=2026-07-01", "--out=" + taken}, "is there already: name another folder with --out"},
+		"no stack":               {[]string{"report", "--stack="}, "no stack is named: use --stack=NAME, or set STACK"},
+		"no Region":              {[]string{"report"}, "no Region is named: use --region=REGION, or set AWS_REGION"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := startFake(t, nil)
+			t.Setenv("STACK", "live")
+			if name == "no Region" {
+				t.Setenv("AWS_REGION", "")
+			}
+			stdout, stderr, code := tool(t, tt.args...)
+			if code != 2 || !strings.Contains(stderr, tt.says) || stdout != "" {
+				t.Errorf("exit code %d; said %swant %s\n%s", code, stderr, tt.says, stdout)
+			}
+			if len(fake.regions) > 0 {
+				t.Error("AWS was asked")
+			}
+		})
+	}
+}
 
-		"no stack":      {[]string{"report"}, nil, nil, nil, 2, "no stack is named: use --stack=NAME, or set STACK"},
-		"no Region":     {[]string{"report", "--stack=live"}, map[string]string{"AWS_REGION": ""}, nil, nil, 2, "no Region is named: use --region=REGION, or set AWS_REGION"},
-		"unknown stack": {[]string{"report", "--stack=dead"}, nil, nil, nil, 1, "there is no stack dead in Region eu-west-1: check the name (--stack, STACK), the Region (--region, AWS_REGION) and the account (--profile)"},
-		"another stack": {[]string{"report", "--stack=bare"}, nil, nil, nil, 1, "the stack bare in Region eu-west-1 has no ReportFunction"},
-		"no credentials": {
-			[]string{"report", "--stack=live"},
-			map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
-			nil, nil, 1, "there are no AWS credentials: sign in (aws sso login), use --profile=NAME, or set AWS_ACCESS_KEY_ID",
+// What fails is said in plain words, with what to do; a function's own words are given as they are.
+func TestCallsThatFail(t *testing.T) {
+	const who = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: "
+	refuses := func(operation, code, message string) map[string][2]string {
+		return map[string][2]string{operation: {code, message}}
+	}
+	for name, tt := range map[string]struct {
+		command string
+		refuse  map[string][2]string
+		answer  any
+		says    string
+	}{
+		"unknown stack": {
+			"report --stack=dead", nil, nil,
+			"there is no stack dead in Region eu-west-1: check the name (--stack, STACK), the Region (--region, AWS_REGION) and the account (--profile)\n",
 		},
-		"no such profile": {[]string{"report", "--stack=live", "--profile=nobody"}, nil, nil, nil, 1, "the AWS configuration can't be read: failed to get shared config profile, nobody"},
+		"another stack":   {"report --stack=bare", nil, nil, "the stack bare in Region eu-west-1 has no ReportFunction: name the stack of a migration"},
+		"no such profile": {"report --profile=nobody", nil, nil, "the AWS configuration can't be read: failed to get shared config profile, nobody"},
+		"no credentials": {
+			"report --profile=empty", nil, nil,
+			"there are no AWS credentials: sign in (aws sso login), use --profile=NAME, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (",
+		},
 		"old credentials": {
-			[]string{"report", "--stack=live"},
-			nil,
-			map[string][2]string{"DescribeStackResources": {"ExpiredToken", "The security token included in the request is expired"}},
-			nil, 1, "AWS does not accept the credentials: sign in again, or use --profile=NAME (ExpiredToken: The security token",
+			"report", refuses("DescribeStackResources", "ExpiredToken", "The security token is expired"), nil,
+			"AWS does not accept the credentials: sign in again, or use --profile=NAME (ExpiredToken: The security token is expired)\n",
 		},
 		"the stack is denied": {
-			[]string{"report", "--stack=live"},
-			nil,
-			map[string][2]string{"DescribeStackResources": {"AccessDenied", "User: ada is not authorized to perform: cloudformation:DescribeStackResources"}},
-			nil, 1, "access denied: your credentials need the permission cloudformation:DescribeStackResources; ask the account's administrator",
+			"report", refuses("DescribeStackResources", "AccessDenied", who+"cloudformation:DescribeStackResources on resource: x"), nil,
+			"access denied: your credentials need the permission cloudformation:DescribeStackResources; ask the account's administrator (" + who,
 		},
 		"the function is denied": {
-			[]string{"report", "--stack=live"},
-			nil,
-			map[string][2]string{"Invoke": {"AccessDeniedException", refusal}},
-			nil, 1, "access denied: your credentials need the permission lambda:InvokeFunction; ask the account's administrator (" + refusal + ")",
+			"report", refuses("Invoke", "AccessDeniedException", who+"lambda:InvokeFunction on resource: x"), nil,
+			"access denied: your credentials need the permission lambda:InvokeFunction; ask the account's administrator (" + who,
+		},
+		"the log is denied": {
+			"logs", refuses("FilterLogEvents", "AccessDeniedException", who+"logs:FilterLogEvents on resource: x"), nil,
+			"access denied: your credentials need the permission logs:FilterLogEvents; ask the account's administrator (" + who,
 		},
 		"another refusal": {
-			[]string{"report", "--stack=live"},
-			nil,
-			map[string][2]string{"Invoke": {"KMSDisabledException", "The key is disabled."}},
-			nil, 1, "Lambda refused: The key is disabled. (KMSDisabledException)",
+			"report", refuses("Invoke", "KMSDisabledException", "The key is disabled."), nil,
+			"Lambda refused: The key is disabled. (KMSDisabledException)\n",
 		},
 		"the function fails": {
-			[]string{"user", "ada", "--stack=live"},
-			nil, nil,
-			failure(`the old pool does not tell the user's sub: "unknown_user"`), 1,
+			"user ada", nil, failure(`the old pool does not tell the user's sub: "unknown_user"`),
 			"inspect: the old pool does not tell the user's sub: \"unknown_user\"\n",
 		},
-		"the answer is no answer": {[]string{"report", "--stack=live"}, nil, nil, []int{}, 1, "the answer of report is not understood: is this tool of the version that is deployed?"},
+		"the answer is no answer": {
+			"report", nil, []int{}, "the answer of report is not understood: is this tool of the version that is deployed? (",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := startFake(t, only(tt.answer))
 			fake.refuse = tt.refuse
-			for name, value := range tt.set {
-				t.Setenv(name, value)
+			config := filepath.Join(t.TempDir(), "config")
+			if err := os.WriteFile(config, []byte("[profile empty]\nregion = eu-west-1\n"), 0o600); err != nil {
+				t.Fatal(err)
 			}
-			stdout, stderr, code := tool(t, tt.args...)
-			if code != tt.code || !strings.Contains(stderr, tt.says) || stdout != "" {
-				t.Errorf("exit code %d, want %d; said %swant %s\n%s", code, tt.code, stderr, tt.says, stdout)
+			t.Setenv("AWS_CONFIG_FILE", config)
+			t.Setenv("STACK", "live")
+			if strings.Contains(tt.command, "--profile=empty") {
+				t.Setenv("AWS_ACCESS_KEY_ID", "")
+				t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 			}
-			if tt.code == 2 && len(fake.regions) > 0 {
-				t.Errorf("AWS was asked")
+			stdout, stderr, code := tool(t, strings.Fields(tt.command)...)
+			if code != 1 || !strings.HasPrefix(stderr, "migration: "+tt.says) || stdout != "" {
+				t.Errorf("exit code %d; said %swant %s\n%s", code, stderr, tt.says, stdout)
 			}
 		})
 	}

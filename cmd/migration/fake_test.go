@@ -106,7 +106,8 @@ func (f *fakeAWS) describeStackResources(w http.ResponseWriter, r *http.Request)
 	var members strings.Builder
 	for _, id := range []string{"ReportFunction", "InspectFunction", "MaintainFunction", "MigrateLogGroup", "MaintainLogGroup", "ReplayLogGroup"} {
 		if name == "live" {
-			fmt.Fprintf(&members, "<member><LogicalResourceId>%[1]s</LogicalResourceId><PhysicalResourceId>live-%[1]s</PhysicalResourceId></member>", id)
+			fmt.Fprintf(&members, "<member><LogicalResourceId>%[1]s</LogicalResourceId>"+
+				"<PhysicalResourceId>live-%[1]s</PhysicalResourceId></member>", id)
 		}
 	}
 	fmt.Fprintf(w, "<DescribeStackResourcesResponse><DescribeStackResourcesResult><StackResources>%s</StackResources>"+
@@ -124,6 +125,11 @@ func (f *fakeAWS) filterLogEvents(w http.ResponseWriter, r *http.Request) {
 	var request map[string]any
 	_ = json.NewDecoder(r.Body).Decode(&request)
 	f.filters = append(f.filters, request)
+	if refused, ok := f.refuse["FilterLogEvents"]; ok {
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]string{"__type": refused[0], "message": refused[1]})
+		return
+	}
 	lines := slices.Clone(f.lines)
 	if request["startFromHead"] == false {
 		slices.Reverse(lines)

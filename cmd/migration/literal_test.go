@@ -113,12 +113,14 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 	const evil = "\x1b]0;owned\x07\x1b[2J\u009b31m\u202e\x7f\r\n\tend"
 	p := progress.Progress{Blocked: []progress.Blocked{{Reason: evil, Challenge: evil}}}
 	event := migration.Event{Sub: evil, Trigger: evil, Outcome: evil, Reason: evil, Challenge: evil, Kind: evil}
-	user := history.History{Sub: evil, Summary: evil, Record: &migration.Record{Status: evil, Reason: evil, Challenge: evil}, Events: []migration.Event{event}}
+	record := migration.Record{Status: evil, Reason: evil, Challenge: evil}
+	user := history.History{Sub: evil, Summary: evil, Record: &record, Events: []migration.Event{event}}
 	v := ledger.NewVerification(noon)
 	v.Complete = true
 	v.Find(ledger.Finding{Kind: evil, Sub: evil, Day: evil, Detail: evil})
 	list := map[string]any{"users": []any{map[string]any{"sub": evil}}, "events": []any{event}}
-	checked := preflight.Report{Verdict: evil, Findings: []preflight.Finding{{ID: evil, Severity: evil, What: evil, Why: evil, Mend: evil, Docs: evil}}}
+	finding := preflight.Finding{ID: evil, Severity: evil, What: evil, Why: evil, Mend: evil, Docs: evil}
+	checked := preflight.Report{Verdict: evil, Findings: []preflight.Finding{finding}}
 	answers := map[string]any{
 		"progress": p, "html": "<p>" + evil, "user": user, "blocked": list, "unconfirmed": list, "trail": list, "preflight": checked,
 		"verify": v, "rebuild": map[string]any{"complete": true, "evil": evil}, "close": map[string]any{"closed": []string{evil}},
@@ -203,7 +205,8 @@ func TestRegionAndProfile(t *testing.T) {
 	}
 	t.Setenv("AWS_CONFIG_FILE", config)
 	for want, args := range map[string][]string{
-		"eu-west-1": nil, "eu-north-1": {"--region=eu-north-1"}, "us-west-2": {"--profile=abroad"}, "eu-west-3": {"--profile=abroad", "--region=eu-west-3"},
+		"eu-west-1": nil, "eu-north-1": {"--region=eu-north-1"},
+		"us-west-2": {"--profile=abroad"}, "eu-west-3": {"--profile=abroad", "--region=eu-west-3"},
 	} {
 		t.Run(want, func(t *testing.T) {
 			if strings.Contains(strings.Join(args, ""), "profile") {

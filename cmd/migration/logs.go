@@ -14,7 +14,7 @@ import (
 )
 
 type logsCommand struct {
-	Function string `arg:"" optional:"" default:"migrate" enum:"migrate,report,inspect,maintain,replay,watch" help:"One of ${enum} (default: ${default})."`
+	Function string `arg:"" optional:"" default:"migrate" enum:"migrate,report,inspect,maintain,replay,watch" help:"One of ${enum}."`
 	Since    since  `default:"15m" placeholder:"15m" help:"How far to look back, as 90s, 15m or 24h (default: ${default})."`
 	Failed   bool   `help:"Only attempts that failed, ERROR lines, time-outs and crashes."`
 	JSON     bool   `name:"json" help:"Print the lines as they are, Lambda's own included."`
@@ -56,9 +56,9 @@ func (c logsCommand) Run(ctx context.Context, s *stack, out *output) error {
 	if c.Failed {
 		input.FilterPattern = aws.String(pattern)
 	}
-	events, more, err := c.collect(ctx, cloudwatchlogs.NewFromConfig(*s.cfg), input, out)
+	events, more, err := c.collect(ctx, s, out, input)
 	if err != nil {
-		return s.explain(ctx, err)
+		return err
 	}
 	for _, event := range slices.Backward(events) {
 		if err := c.print(out, event); err != nil {
@@ -72,13 +72,14 @@ func (c logsCommand) Run(ctx context.Context, s *stack, out *output) error {
 }
 
 // collect returns the latest lines, the last first, and whether there are more. If there is no limit it prints them as they come.
-func (c logsCommand) collect(ctx context.Context, client *cloudwatchlogs.Client, input *cloudwatchlogs.FilterLogEventsInput, out *output) (
+func (c logsCommand) collect(ctx context.Context, s *stack, out *output, input *cloudwatchlogs.FilterLogEventsInput) (
 	events []types.FilteredLogEvent, more bool, err error,
 ) {
-	for pages := cloudwatchlogs.NewFilterLogEventsPaginator(client, input); pages.HasMorePages(); {
+	pages := cloudwatchlogs.NewFilterLogEventsPaginator(cloudwatchlogs.NewFromConfig(*s.cfg), input)
+	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, false, err
+			return nil, false, s.explain(ctx, err)
 		}
 		for _, event := range page.Events {
 			switch {

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	attempt  = `{"time":"2026-07-14T03:33:20Z","level":"INFO","msg":"attempt","request_id":"r1","Outcome":"migrated","sub":"s1","Latency":12.5,"_aws":{"Timestamp":1}}`
-	failed   = `{"time":"2026-07-14T03:33:20Z","level":"ERROR","msg":"attempt","Outcome":"failed","Reason":"timeout","fault":"the ledger did not answer in time","event":{"a":"b c"}}`
+	attempt = `{"time":"2026-07-14T03:33:20Z","level":"INFO","msg":"attempt","request_id":"r1","Outcome":"migrated","sub":"s1",` +
+		`"Latency":12.5,"_aws":{"Timestamp":1}}`
+	failed = `{"time":"2026-07-14T03:33:20Z","level":"ERROR","msg":"attempt","Outcome":"failed","Reason":"timeout",` +
+		`"fault":"the ledger did not answer in time","event":{"a":"b c"}}`
 	timeout  = `2026-07-14T03:33:20Z r2 Task timed out after 5.00 seconds`
 	crash    = `RequestId: r3 Error: Runtime exited with error: exit status 1`
 	harmless = `{"level":"INFO","msg":"no ERROR here"}`

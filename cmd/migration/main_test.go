@@ -47,6 +47,7 @@ func TestExamples(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
+	t.Setenv("COLUMNS", "") // the parser fits help into a terminal by it
 	for name, args := range map[string][]string{"help": {"--help"}, "help of a command": {"user", "--help"}} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, code := tool(t, args...)

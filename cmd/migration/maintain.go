@@ -138,7 +138,8 @@ func (c rebuildCommand) Run(ctx context.Context, s *stack, out *output) error {
 		out.printf("Rebuilt the progress table: users %v, events %v. Written, since they differed: records %v, tallies %v.\n",
 			rebuilt.Streams, rebuilt.Events, rebuilt.RecordsWritten, rebuilt.TalliesWritten)
 		if rebuilt.BrokenStreams > 0 {
-			out.colouredf(red, "The events of %v users are not whole, so their records stay as they were: \"migration verify\" names them.\n", rebuilt.BrokenStreams)
+			out.colouredf(red, "The events of %v users are not whole, so their records stay as they were: \"migration verify\" names them.\n",
+				rebuilt.BrokenStreams)
 		}
 	}
 	if err == nil && rebuilt.BrokenStreams > 0 {

@@ -14,13 +14,16 @@ import (
 func TestColours(t *testing.T) {
 	trouble := midway()
 	trouble.Spool = &progress.Spool{DeadLetters: 1}
+	finding := func(verdict preflight.Verdict, severity preflight.Severity) preflight.Report {
+		return preflight.Report{Verdict: verdict, Findings: []preflight.Finding{{ID: "x", Severity: severity}}}
+	}
 	for name, tt := range map[string]struct {
 		args   []string
 		answer any
 		want   string
 	}{
-		"an error":        {[]string{"preflight"}, preflight.Report{Verdict: preflight.Problems, Findings: []preflight.Finding{{ID: "x", Severity: preflight.Error}}}, "\x1b[31merror  x\n\x1b[0m"},
-		"a warning":       {[]string{"preflight"}, preflight.Report{Verdict: preflight.OK, Findings: []preflight.Finding{{ID: "x", Severity: preflight.Warning}}}, "\x1b[33mwarning  x\n\x1b[0m"},
+		"an error":        {[]string{"preflight"}, finding(preflight.Problems, preflight.Error), "\x1b[31merror  x\n\x1b[0m"},
+		"a warning":       {[]string{"preflight"}, finding(preflight.OK, preflight.Warning), "\x1b[33mwarning  x\n\x1b[0m"},
 		"dead letters":    {[]string{"report"}, trouble, "\x1b[31mSpool"},
 		"nothing of note": {[]string{"report"}, midway(), ""},
 		"JSON":            {[]string{"report", "--json"}, trouble, ""},

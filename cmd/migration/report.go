@@ -108,7 +108,8 @@ func printVerification(out *output, v *progress.Verification) {
 	case v == nil:
 		out.printf("Verification   none yet\n")
 	case v.Findings > 0:
-		out.colouredf(red, "Verification   %v findings since %s: \"migration verify\" names them (docs/playbooks/verify.md)\n", v.Findings, v.StartedAt)
+		out.colouredf(red, "Verification   %v findings since %s: \"migration verify\" names them (docs/playbooks/verify.md)\n",
+			v.Findings, v.StartedAt)
 	case !v.Complete:
 		out.printf("Verification   under way since %s; nothing found so far (users %v, events %v)\n", v.StartedAt, v.Users, v.Events)
 	default:

@@ -60,7 +60,8 @@ func (s *stack) resource(ctx context.Context, logicalID string) (string, error) 
 	if err := s.connect(ctx); err != nil {
 		return "", err
 	}
-	out, err := cloudformation.NewFromConfig(*s.cfg).DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &s.name})
+	client := cloudformation.NewFromConfig(*s.cfg)
+	out, err := client.DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &s.name})
 	if err != nil {
 		return "", s.explain(ctx, err)
 	}

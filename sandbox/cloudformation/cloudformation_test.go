@@ -25,7 +25,8 @@ func TestDescribeStackResources(t *testing.T) {
 	server.Put("live", map[string]string{"One": "live-one", "Two": "live-two"})
 	server.Put("live", map[string]string{"Two": "live-2", "Three": "<three>"})
 	client := awscloudformation.New(awscloudformation.Options{
-		Region: "eu-west-1", BaseEndpoint: aws.String(server.Endpoint()), Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		Region: "eu-west-1", BaseEndpoint: aws.String(server.Endpoint()),
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
 	out, err := client.DescribeStackResources(t.Context(), &awscloudformation.DescribeStackResourcesInput{StackName: aws.String("live")})
 	if err != nil {
@@ -39,8 +40,9 @@ func TestDescribeStackResources(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	var api smithy.APIError
-	_, err = client.DescribeStackResources(t.Context(), &awscloudformation.DescribeStackResourcesInput{StackName: aws.String("dead & gone")})
-	if !errors.As(err, &api) || api.ErrorCode() != "ValidationError" || api.ErrorMessage() != "Stack with id dead & gone does not exist" {
+	const dead = "dead & gone"
+	_, err = client.DescribeStackResources(t.Context(), &awscloudformation.DescribeStackResourcesInput{StackName: aws.String(dead)})
+	if !errors.As(err, &api) || api.ErrorCode() != "ValidationError" || api.ErrorMessage() != "Stack with id "+dead+" does not exist" {
 		t.Errorf("a stack that is not there: %v", err)
 	}
 	if _, err := client.DescribeStacks(t.Context(), &awscloudformation.DescribeStacksInput{}); err == nil || !strings.Contains(err.Error(), "InvalidAction") {

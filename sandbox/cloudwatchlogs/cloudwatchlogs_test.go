@@ -44,6 +44,7 @@ func TestFilterLogEvents(t *testing.T) {
 	millis := func(seconds int) *int64 {
 		return aws.Int64(first.Add(time.Duration(seconds) * time.Second).UnixMilli())
 	}
+	backwards := logs.FilterLogEventsInput{StartTime: millis(1), StartFromHead: aws.Bool(false), Limit: aws.Int32(3)}
 	for name, tt := range map[string]struct {
 		input logs.FilterLogEventsInput
 		want  []string
@@ -52,7 +53,7 @@ func TestFilterLogEvents(t *testing.T) {
 		"all":              {logs.FilterLogEventsInput{}, []string{"zero", "an ERROR", "two", "Task timed out", "four"}, 1},
 		"in pages":         {logs.FilterLogEventsInput{Limit: aws.Int32(2)}, []string{"zero", "an ERROR", "two", "Task timed out", "four"}, 3},
 		"a time":           {logs.FilterLogEventsInput{StartTime: millis(1), EndTime: millis(3)}, []string{"an ERROR", "two", "Task timed out"}, 1},
-		"the last first":   {logs.FilterLogEventsInput{StartTime: millis(1), StartFromHead: aws.Bool(false), Limit: aws.Int32(3)}, []string{"four", "Task timed out", "two", "an ERROR"}, 2},
+		"the last first":   {backwards, []string{"four", "Task timed out", "two", "an ERROR"}, 2},
 		"some terms":       {logs.FilterLogEventsInput{FilterPattern: aws.String(`?ERROR ?"timed out"`)}, []string{"an ERROR", "Task timed out"}, 1},
 		"of which none is": {logs.FilterLogEventsInput{FilterPattern: aws.String(`?error`)}, nil, 1},
 	} {
@@ -79,15 +80,18 @@ func TestFilterLogEvents(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	client := start(t)
+	named := func(group, pattern string) logs.FilterLogEventsInput {
+		return logs.FilterLogEventsInput{LogGroupName: &group, FilterPattern: &pattern}
+	}
 	for name, tt := range map[string]struct {
 		input logs.FilterLogEventsInput
 		code  string
 	}{
-		"no such group":   {logs.FilterLogEventsInput{LogGroupName: aws.String("other")}, "ResourceNotFoundException"},
+		"no such group":   {named("other", ""), "ResourceNotFoundException"},
 		"a token made up": {logs.FilterLogEventsInput{LogGroupName: aws.String("group"), NextToken: aws.String("x")}, "InvalidParameterException"},
-		"another pattern": {logs.FilterLogEventsInput{LogGroupName: aws.String("group"), FilterPattern: aws.String(`{ $.x = 1 }`)}, "InvalidParameterException"},
-		"half of a term":  {logs.FilterLogEventsInput{LogGroupName: aws.String("group"), FilterPattern: aws.String(`?x ?"y`)}, "InvalidParameterException"},
-		"terms in a word": {logs.FilterLogEventsInput{LogGroupName: aws.String("group"), FilterPattern: aws.String(`?x?y`)}, "InvalidParameterException"},
+		"another pattern": {named("group", `{ $.x = 1 }`), "InvalidParameterException"},
+		"half of a term":  {named("group", `?x ?"y`), "InvalidParameterException"},
+		"terms in a word": {named("group", `?x?y`), "InvalidParameterException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := client.FilterLogEvents(t.Context(), &tt.input)

@@ -12,7 +12,7 @@ BUILD := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -tags lambda.norpc
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 
 .PHONY: demo
-demo: setup host ## Move 200 users (USERS=…) between two local pools and show the report; KEEP=1 leaves it running
+demo: setup host tool ## Move 200 users (USERS=…) between two local pools and show the report; KEEP=1 leaves it running
 	@go run ./sandbox/cmd/demo
 
 .PHONY: test
@@ -35,6 +35,13 @@ chaos: setup host ## Have 2,000 users sign in while everything fails at random, 
 
 .PHONY: build
 build: host $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions to deploy (linux/arm64), and for this machine
+
+# A deployment says which version it is of by the tool.
+deploy: tool
+
+.PHONY: tool
+tool: ## Build the operator's tool, build/migration
+	CGO_ENABLED=0 go build -trimpath -o build/migration ./cmd/migration
 
 .PHONY: lint
 lint: ## Check formatting, vet and golangci-lint

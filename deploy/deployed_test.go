@@ -54,10 +54,10 @@ func TestDeployed(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(sb.Close)
-	s := deploy(t)
+	s := deploy(t, sb)
 
 	t.Run("a deployment says which parameters are missing", func(t *testing.T) {
-		_, stderr, err := s.make(t, []string{"deploy", "STACK=" + stackName, "USER_POOL_ID=" + sandbox.OldPoolID})
+		_, stderr, err := s.make(t, "deploy", "STACK="+stackName, "USER_POOL_ID="+sandbox.OldPoolID)
 		if err == nil || !strings.Contains(stderr, "deploy: missing: APP_CLIENT_ID=… NEW_USER_POOL_ID=…\n") {
 			t.Errorf("%v, said %s", err, stderr)
 		}
@@ -134,6 +134,13 @@ func TestDeployed(t *testing.T) {
 			t.Errorf("got %s", *out.Policy)
 		}
 	})
+	t.Run("the trigger knows the new pool's shape, and the stack its version", func(t *testing.T) {
+		variables := s.environment(t, "MigrateFunction")
+		var got migration.Shape
+		if err := got.UnmarshalText([]byte(variables["NEW_POOL"])); err != nil || !slices.Contains(got.AliasAttributes, "email") {
+			t.Errorf("NEW_POOL is %s: %v", variables["NEW_POOL"], err)
+		}
+	})
 	t.Run("a user moves", func(t *testing.T) { s.move(t, sb) })
 	t.Run("a user is erased, as the documentation says", func(t *testing.T) { s.erase(t, sb) })
 }
@@ -178,21 +185,23 @@ func (s stack) move(t *testing.T, sb *sandbox.Sandbox) {
 		t.Errorf("no metrics of %s in %s", namespace, sb.Lambda.Logs(trigger))
 	}
 
-	ask := func(arguments ...string) ([]byte, string, error) {
-		return s.make(t, append(arguments, "STACK="+stackName), "AWS_ENDPOINT_URL_LAMBDA="+sb.Lambda.Endpoint())
-	}
-	answer, stderr, err := ask("report")
+	answer, stderr, err := s.tool(t, sb, "report", "--json")
 	var p progress.Progress
 	if err := errors.Join(err, json.Unmarshal(answer, &p)); err != nil || p.Users.Migrated != 1 {
-		t.Errorf("make report: %v, got %s%s", err, answer, stderr)
+		t.Errorf("migration report: %v, got %s%s", err, answer, stderr)
 	}
-	answer, stderr, err = ask("inspect", "VIEW=user", "USERNAME="+user.Username)
+	answer, stderr, err = s.tool(t, sb, "user", user.Username, "--json")
 	var h history.History
 	if err := errors.Join(err, json.Unmarshal(answer, &h)); err != nil || len(h.Events) != 1 {
-		t.Errorf("make inspect: %v, got %s%s", err, answer, stderr)
+		t.Errorf("migration user: %v, got %s%s", err, answer, stderr)
 	}
-	if _, stderr, err = ask("report", `VIEW=the "whole" truth`); err == nil || !strings.Contains(stderr, `view "the \"whole\" truth" is unknown`) {
-		t.Errorf("make report with a view that is not there: %v, said %s", err, stderr)
+	_, stderr, err = s.tool(t, sb, "user", `the "whole" truth`)
+	if err == nil || !strings.Contains(stderr, "inspect: the old pool does not tell the user's sub") {
+		t.Errorf("migration user of nobody: %v, said %s", err, stderr)
+	}
+	_, stderr, err = s.tool(t, sb, "report", "--stack=other")
+	if err == nil || !strings.Contains(stderr, "there is no stack other in Region "+sandbox.Region) {
+		t.Errorf("migration report of no stack: %v, said %s", err, stderr)
 	}
 }
 
@@ -242,13 +251,8 @@ func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
 	}
 	sh := s.command(t, "sh", "-euc", strings.Replace(string(script[1]), "sub=…", "sub="+subs[0], 1))
 	sh.Dir = t.TempDir()
-	for _, name := range []string{"Makefile", "deploy"} {
-		root, err := filepath.Abs("..")
-		if err := errors.Join(err, os.Symlink(filepath.Join(root, name), filepath.Join(sh.Dir, name))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sh.Env = append(sh.Env, "STACK="+stackName, "AWS_DEFAULT_REGION="+sandbox.Region, "AWS_ENDPOINT_URL_LAMBDA="+sb.Lambda.Endpoint())
+	sh.Env = append(sh.Env, "STACK="+stackName, "AWS_DEFAULT_REGION="+sandbox.Region, "AWS_ENDPOINT_URL_LAMBDA="+sb.Lambda.Endpoint(),
+		"PATH="+filepath.Dir(s.binary)+":"+os.Getenv("PATH"))
 	if out, err := sh.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -293,10 +297,12 @@ func (s stack) deployLocally(t *testing.T, sb *sandbox.Sandbox, name string, mor
 type stack struct {
 	config    aws.Config
 	resources map[string]string // physical ids by logical ids
+	binary    string            // the operator's tool
+	newPool   string            // endpoint of the new pool, which deploying looks at
 }
 
 // deploy starts an AWS of its own for the test and deploys the stack to it.
-func deploy(t *testing.T) stack {
+func deploy(t *testing.T, sb *sandbox.Sandbox) stack {
 	t.Helper()
 	expanded := t.TempDir()
 	expand := exec.CommandContext(t.Context(), "python3", "testdata/expand.py", mainTemplate, "../build/host", expanded)
@@ -304,11 +310,12 @@ func deploy(t *testing.T) stack {
 	if out, err := expand.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	s := stack{config: sandbox.Config(startMoto(t)), resources: map[string]string{}}
-	if out, stderr, err := s.make(t, []string{
-		"deploy", "TEMPLATE=" + filepath.Join(expanded, "template.json"), "STACK=" + stackName,
-		"USER_POOL_ID=" + sandbox.OldPoolID, "APP_CLIENT_ID=" + sandbox.OldClientID, "NEW_USER_POOL_ID=" + sandbox.NewPoolID,
-	}); err != nil {
+	s := stack{config: sandbox.Config(startMoto(t)), resources: map[string]string{}, binary: filepath.Join(t.TempDir(), "migration"), newPool: sb.New.Endpoint()}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, "../cmd/migration").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, stderr, err := s.make(t, "deploy", "TEMPLATE="+filepath.Join(expanded, "template.json"), "STACK="+stackName,
+		"USER_POOL_ID="+sandbox.OldPoolID, "APP_CLIENT_ID="+sandbox.OldClientID, "NEW_USER_POOL_ID="+sandbox.NewPoolID); err != nil {
 		t.Fatalf("make deploy: %v\n%s%s", err, out, stderr)
 	}
 	list := s.command(t, "aws", "cloudformation", "describe-stack-resources", "--stack-name", stackName, "--output", "json")
@@ -345,10 +352,22 @@ func (s stack) environment(t *testing.T, logicalID string) map[string]string {
 }
 
 // make runs a target as an operator would, but for the binaries: those for this machine are there already.
-func (s stack) make(t *testing.T, arguments []string, env ...string) (stdout []byte, stderr string, err error) {
+func (s stack) make(t *testing.T, arguments ...string) (stdout []byte, stderr string, err error) {
 	t.Helper()
 	cmd := s.command(t, "make", append([]string{"--silent", "--file", "deploy/deploy.mk", "--old-file", "build"}, arguments...)...)
-	cmd.Env = append(append(cmd.Env, "AWS_DEFAULT_REGION="+sandbox.Region), env...)
+	cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+s.newPool)
+	return output(cmd)
+}
+
+// tool asks the stack with the operator's tool.
+func (s stack) tool(t *testing.T, sb *sandbox.Sandbox, arguments ...string) (stdout []byte, stderr string, err error) {
+	t.Helper()
+	cmd := s.command(t, s.binary, arguments...)
+	cmd.Env = append(cmd.Env, "STACK="+stackName, "AWS_REGION="+sandbox.Region, "AWS_ENDPOINT_URL_LAMBDA="+sb.Lambda.Endpoint())
+	return output(cmd)
+}
+
+func output(cmd *exec.Cmd) (stdout []byte, stderr string, err error) {
 	var text bytes.Buffer
 	cmd.Stderr = &text
 	stdout, err = cmd.Output()

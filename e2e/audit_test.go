@@ -14,7 +14,6 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
-	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 )
 
 // An export holds each stream that the period touched from its first event, and the program in docs/auditing.md, which shares no code
@@ -48,11 +47,8 @@ func TestAuditExport(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "export")
-	command := exec.CommandContext(t.Context(), "go", "run", "../cmd/audit", "-function", stack.Name+"-inspect", "-from", "2026-02-28", "-to", "2026-03-01", "-out", out)
-	command.Env = append(os.Environ(), "AWS_ENDPOINT_URL_LAMBDA="+local.Lambda.Endpoint(), "AWS_REGION="+sandbox.Region,
-		"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
-	if text, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
+	if stdout, stderr, code := tool(t, stack, "audit", "--from=2026-02-28", "--to=2026-03-01", "--out="+out); code != 0 {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
 	}
 	var manifest struct {
 		From    string

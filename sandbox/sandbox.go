@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +22,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cloudformation"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cloudwatch"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cloudwatchlogs"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 	dynamodblocal "github.com/cognito-user-migration/cognito-user-migration/sandbox/dynamodb"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
@@ -54,7 +57,9 @@ type Sandbox struct {
 	Lambda   *lambda.Server
 	SQS      *sqs.Server
 
-	CloudWatch *cloudwatch.Server
+	CloudFormation *cloudformation.Server
+	CloudWatch     *cloudwatch.Server
+	CloudWatchLogs *cloudwatchlogs.Server
 
 	// Faults before what the functions call: the old pool, DynamoDB and SQS. Clients of the sandbox go past them.
 	OldFaults, DynamoDBFaults, SQSFaults *fault.Proxy
@@ -90,6 +95,14 @@ func Start(ctx context.Context, seed uint64, log io.Writer) (_ *Sandbox, err err
 		return nil, err
 	}
 	s.closers = append(s.closers, s.CloudWatch.Close)
+	if s.CloudWatchLogs, err = cloudwatchlogs.Start(s.logGroup); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.CloudWatchLogs.Close)
+	if s.CloudFormation, err = cloudformation.Start(); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.CloudFormation.Close)
 
 	var group errgroup.Group
 	group.Go(func() (err error) {
@@ -172,6 +185,31 @@ func (s *Sandbox) DynamoDBClient() *dynamodb.Client {
 	return dynamodb.NewFromConfig(Config(s.DynamoDB.Endpoint()))
 }
 
+// Environ returns the variables by which AWS's tools, and the operator's, find the sandbox, as NAME=value.
+func (s *Sandbox) Environ() []string {
+	return []string{
+		"AWS_REGION=" + Region,
+		"AWS_ACCESS_KEY_ID=" + Credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + Credentials.SecretAccessKey,
+		"AWS_ENDPOINT_URL_CLOUDFORMATION=" + s.CloudFormation.Endpoint(),
+		"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=" + s.CloudWatchLogs.Endpoint(),
+		"AWS_ENDPOINT_URL_LAMBDA=" + s.Lambda.Endpoint(),
+	}
+}
+
+// logGroups is what the name of a function's log group begins with; then follows the function's own.
+const logGroups = "/aws/lambda/"
+
+// logGroup returns what is in a log group.
+func (s *Sandbox) logGroup(name string) ([]cloudwatchlogs.Event, bool) {
+	function, ok := strings.CutPrefix(name, logGroups)
+	var events []cloudwatchlogs.Event
+	for _, line := range s.Lambda.Lines(function) {
+		events = append(events, cloudwatchlogs.Event{At: line.At, Message: line.Text})
+	}
+	return events, ok
+}
+
 // triggerFunction is the name of the function that the new pool calls; a stack becomes it by Attach.
 const triggerFunction = "attached-migrate"
 
@@ -221,8 +259,15 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
 			return nil, err
 		}
+		stack.register(stack.Name+"-"+function, function)
 	}
 	return stack, nil
+}
+
+// register makes a function, and its log group, what CloudFormation says that the stack has.
+func (st *Stack) register(name, function string) {
+	title := strings.ToUpper(function[:1]) + function[1:]
+	st.sandbox.CloudFormation.Put(st.Name, map[string]string{title + "Function": name, title + "LogGroup": logGroups + name})
 }
 
 func (st *Stack) deploy(name, function string) error {
@@ -250,8 +295,12 @@ func (st *Stack) Environ() []string {
 // Namespace is the CloudWatch namespace of the stack's metrics.
 func (st *Stack) Namespace() string { return "CognitoUserMigration/" + st.Name }
 
-// Attach makes the stack's migrate function the trigger of the new pool, in place of any other stack's.
-func (st *Stack) Attach() error { return st.deploy(triggerFunction, "migrate") }
+// Attach makes the stack's migrate function the trigger of the new pool, in place of any other stack's. Then the trigger's log is the
+// one that CloudFormation knows.
+func (st *Stack) Attach() error {
+	st.register(triggerFunction, "migrate")
+	return st.deploy(triggerFunction, "migrate")
+}
 
 // Logs returns what a function of the stack has written to its log, when called by its own name.
 func (st *Stack) Logs(function string) string {

@@ -1,36 +1,43 @@
-// Package version says which version of the project a binary is built from.
+// Package version tells which version of the project a binary was built from.
 package version
 
-import "runtime/debug"
+import (
+	"cmp"
+	"runtime/debug"
+	"strings"
+)
 
-// String is the module's version if the binary was built from a released module, else the revision of its source ("-dirty" if files
-// were changed), else "devel": a build outside of version control.
+// unknown is the version of a binary that knows nothing of its source: one that was built by "go run", outside a repository, or in a
+// git work tree, where the go command does not find the repository (https://go.dev/issue/58218).
+const unknown = "devel"
+
+// String returns the module's version, as v1.2.3, if the binary was built from a release. Else it returns the first twelve digits of
+// the commit, with "-dirty" after them if files had been changed since, or "devel" if the commit is not known.
 func String() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "devel"
+		return unknown
 	}
 	return of(info)
 }
 
-// revisionLength is how much of a revision names it.
+// revisionLength is how many digits of a commit name it, as in Go's pseudo-versions. https://go.dev/ref/mod#pseudo-versions
 const revisionLength = 12
 
 func of(info *debug.BuildInfo) string {
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	var revision, dirty string
+	settings := map[string]string{}
 	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value[:min(len(s.Value), revisionLength)]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "-dirty"
-		}
+		settings[s.Key] = s.Value
 	}
-	if revision == "" {
-		return "devel"
+	revision := settings["vcs.revision"]
+	revision = revision[:min(revisionLength, len(revision))]
+	// Between two releases Go makes up a version that ends in the commit. The commit alone says the same.
+	isRelease := info.Main.Version != "(devel)" && (revision == "" || !strings.Contains(info.Main.Version, revision))
+	if isRelease && info.Main.Version != "" {
+		return info.Main.Version
 	}
-	return revision + dirty
+	if revision != "" && settings["vcs.modified"] == "true" {
+		revision += "-dirty"
+	}
+	return cmp.Or(revision, unknown)
 }

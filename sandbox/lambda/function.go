@@ -58,7 +58,7 @@ type function struct {
 	// idle holds the environments that have answered, the last one on top: Lambda keeps the set of warm environments
 	// small. They may still be about to ask for work.
 	idle  []*environment
-	logs  bytes.Buffer
+	logs  []Line
 	stats Stats
 	// running counts the environments that have been started and not ended yet.
 	running sync.WaitGroup
@@ -199,10 +199,11 @@ func (f *function) snapshot() Stats {
 
 // write takes whole lines of one environment.
 func (f *function) write(lines []byte) {
-	f.mu.Lock()
-	f.logs.Write(lines)
-	f.mu.Unlock()
+	now := time.Now()
 	for line := range bytes.Lines(lines) {
+		f.mu.Lock()
+		f.logs = append(f.logs, Line{now, string(line)})
+		f.mu.Unlock()
 		f.log.Printf("%s: %s", f.Name, line)
 	}
 }

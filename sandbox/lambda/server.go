@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -128,12 +129,28 @@ func (s *Server) Deploy(config Function) error {
 // Logs returns the whole lines that the named function's environments have written to stdout and stderr, in the order in
 // which they came. What an invocation wrote before its answer is there when the caller has that answer.
 func (s *Server) Logs(name string) string {
-	if f := s.function(name); f != nil {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.logs.String()
+	var logs strings.Builder
+	for _, line := range s.Lines(name) {
+		logs.WriteString(line.Text)
 	}
-	return ""
+	return logs.String()
+}
+
+// Line is one line of a function's log.
+type Line struct {
+	At   time.Time // when it came
+	Text string    // with its end
+}
+
+// Lines returns the lines of Logs.
+func (s *Server) Lines(name string) []Line {
+	f := s.function(name)
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.logs)
 }
 
 // Stats returns the named function's counts.

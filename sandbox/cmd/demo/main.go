@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -254,10 +255,14 @@ Kept running; end it with Ctrl-C.
 Sign in a user who has not come yet:
 
   aws cognito-idp initiate-auth --no-sign-request --region %[13]s --endpoint-url %[6]s --auth-flow USER_PASSWORD_AUTH --client-id %[5]s --auth-parameters 'USERNAME=%[14]s,PASSWORD=%[15]s'
+
+Ask as an operator does; build/migration --help lists the questions:
+
+  %[16]s build/migration user %[14]s --stack=%[11]s
 `,
 			sandbox.OldPoolID, sandbox.OldClientID, sb.Old.Endpoint(), sandbox.NewPoolID, sandbox.NewClientID, sb.New.Endpoint(),
 			sb.DynamoDB.Endpoint(), stack.Tables.AuditTable, stack.Tables.ProgressTable, sb.Lambda.Endpoint(), stack.Name, logPath,
-			sandbox.Region, u.Username, u.Password)
+			sandbox.Region, u.Username, u.Password, strings.Join(sb.Environ(), " "))
 		break
 	}
 	<-ctx.Done()

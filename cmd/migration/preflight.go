@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/preflight"
+)
+
+type preflightCommand struct {
+	JSON bool `name:"json" help:"Print the answer as JSON."`
+}
+
+func (preflightCommand) Help() string { return example("migration preflight --stack=my-migration") }
+
+func (c preflightCommand) Run(ctx context.Context, s *stack, out *output) error {
+	inspect, err := s.function(ctx, "inspect")
+	if err != nil {
+		return err
+	}
+	var report preflight.Report
+	raw, err := inspect.askInto(ctx, question{View: "preflight"}, &report)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = out.json(raw)
+	} else {
+		printPreflight(out, report)
+	}
+	if err == nil && report.Verdict != preflight.OK {
+		return errFound
+	}
+	return err
+}
+
+func printPreflight(out *output, report preflight.Report) {
+	colours := map[preflight.Severity]string{preflight.Error: red, preflight.Warning: yellow}
+	counts := map[preflight.Severity]int{}
+	for _, f := range report.Findings {
+		counts[f.Severity]++
+		out.colouredf(colours[f.Severity], "%s  %s\n", f.Severity, f.ID)
+		for _, text := range []string{f.What, f.Why, f.Mend} {
+			out.wrapped("  ", text)
+		}
+		out.printf("  %s\n\n", f.Docs)
+	}
+	colour := ""
+	if report.Verdict != preflight.OK {
+		colour = red
+	}
+	out.colouredf(colour, "%s: errors %v, warnings %v, for your information %v\n", report.Verdict,
+		counts[preflight.Error], counts[preflight.Warning], counts[preflight.Info])
+}

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cognitoidp "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/smithy-go"
+
+	"errors"
+
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
+)
+
+// What a client of the new pool reads tells nobody who is known to the old pool: not in an outage of it, and not by names and
+// passwords at and over Cognito's limits. Users who have moved are answered by the new pool alone: while the old pool is well, the same.
+func TestNobodyLearnsWhoIsKnown(t *testing.T) {
+	patient := deploy(t, nil)
+	hasty := deploy(t, map[string]string{"BUDGET": "1200ms", "OLD_POOL_BUDGET": "150ms", "LEDGER_BUDGET": "500ms", "SPOOL_BUDGET": "300ms"})
+	internal := fault.Exception{Status: http.StatusInternalServerError, Type: "InternalErrorException"}
+	for name, rules := range map[string][]fault.Rule{
+		"all is well":              nil,
+		"throttled":                {throws("", "TooManyRequestsException")},
+		"sign-ins throttled":       {throws("AdminInitiateAuth", "TooManyRequestsException")},
+		"look-ups throttled":       {throws("AdminGetUser", "TooManyRequestsException")},
+		"a fault of the pool":      {{Kind: fault.Error, Probability: 1, Exception: internal}},
+		"a fault of its sign-ins":  {{Kind: fault.Error, Probability: 1, Operation: "AdminInitiateAuth", Exception: internal}},
+		"sign-ins hang":            {{Kind: fault.Hang, Probability: 1, Operation: "AdminInitiateAuth"}},
+		"look-ups hang":            {{Kind: fault.Hang, Probability: 1, Operation: "AdminGetUser"}},
+		"connections are reset":    {{Kind: fault.Reset, Probability: 1}},
+		"a right is missing":       {throws("", "AccessDeniedException")},
+		"a right to sign in is":    {throws("AdminInitiateAuth", "AccessDeniedException")},
+		"an exception that is new": {throws("AdminInitiateAuth", "MoonPhaseException")},
+		"the client has a secret":  {{Kind: fault.Error, Probability: 1, Operation: "AdminInitiateAuth", Exception: fault.Exception{Status: 400, Type: "NotAuthorizedException", Message: "Client x is configured with secret but SECRET_HASH was not received"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if attach(t, patient); rules != nil {
+				attach(t, hasty) // an outage lasts longer than anybody waits
+			}
+			known := newUser(t, nil)
+			disabled := newUser(t, func(u *cognito.User) { u.Disabled = true })
+			local.OldFaults.Set(rules...)
+			defer repair(t, local.OldFaults)
+			for _, password := range []string{"Wrong-password-1", strings.Repeat("p", 256), strings.Repeat("p", 257), strings.Repeat("p", 2000)} {
+				want := signInAtNewPool(t, unique("nobody"), password)
+				for who, username := range map[string]string{"a known user": known.Username, "a disabled user": disabled.Username} {
+					if got := signInAtNewPool(t, username, password); got != want {
+						t.Errorf("%d characters: %s reads %q, nobody reads %q", len(password), who, got, want)
+					}
+				}
+				if rules != nil || len(password) > 256 {
+					continue // then Cognito answers by its own rules, without the trigger
+				}
+				moved := newUser(t, nil)
+				if failure := signInAtNewPool(t, moved.Username, moved.Password); failure != "" {
+					t.Fatal(failure)
+				}
+				if got := signInAtNewPool(t, moved.Username, password); got != want {
+					t.Errorf("%d characters: a user who has moved reads %q, nobody reads %q", len(password), got, want)
+				}
+			}
+			for _, length := range []int{128, 129, 2000} {
+				username := strings.Repeat("n", length-1)
+				if got, want := signInAtNewPool(t, username+"a", "Wrong-password-1"), signInAtNewPool(t, username+"b", "Wrong-password-1"); got != want {
+					t.Errorf("a name of %d characters reads %q, and another %q", length, got, want)
+				}
+			}
+		})
+	}
+}
+
+// signInAtNewPool returns what a client of the new pool reads; nothing if the user gets in.
+func signInAtNewPool(t *testing.T, username, password string) string {
+	t.Helper()
+	_, err := local.NewPoolClient().InitiateAuth(t.Context(), &cognitoidp.InitiateAuthInput{
+		AuthFlow: "USER_PASSWORD_AUTH", ClientId: aws.String(sandbox.NewClientID),
+		AuthParameters: map[string]string{"USERNAME": username, "PASSWORD": password},
+	})
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &api):
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	default:
+		return err.Error()
+	}
+}

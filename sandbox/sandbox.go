@@ -70,7 +70,18 @@ type Sandbox struct {
 
 // Start starts a sandbox for the functions that "make build" left in build/host. The output of its processes goes to log. The
 // seed decides which calls the proxies disturb, when they are told to.
-func Start(ctx context.Context, seed uint64, log io.Writer) (_ *Sandbox, err error) {
+func Start(ctx context.Context, seed uint64, log io.Writer) (*Sandbox, error) {
+	return StartWith(ctx, seed, log, Pools{
+		Old: cognito.Config{MFA: "OPTIONAL", AliasAttributes: []string{"email", "phone_number"}, SchemaAttributes: customAttributes},
+		New: cognito.Config{AliasAttributes: []string{"email", "phone_number"}, SchemaAttributes: customAttributes},
+	})
+}
+
+// Pools are what the two pools are like, but for their ids and the trigger.
+type Pools struct{ Old, New cognito.Config }
+
+// StartWith starts a sandbox with pools of another kind.
+func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ *Sandbox, err error) {
 	root, err := process.Root()
 	if err != nil {
 		return nil, err
@@ -109,19 +120,15 @@ func Start(ctx context.Context, seed uint64, log io.Writer) (_ *Sandbox, err err
 		s.DynamoDB, err = dynamodblocal.Start(ctx, log)
 		return err
 	})
+	pools.Old.PoolID, pools.Old.ClientID = OldPoolID, OldClientID
+	pools.New.PoolID, pools.New.ClientID = NewPoolID, NewClientID
+	pools.New.UserMigration = &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction}
 	group.Go(func() (err error) {
-		s.Old, err = cognito.Start(ctx, cognito.Config{
-			PoolID: OldPoolID, ClientID: OldClientID, MFA: "OPTIONAL", AliasAttributes: []string{"email", "phone_number"},
-			SchemaAttributes: customAttributes,
-		}, log)
+		s.Old, err = cognito.Start(ctx, pools.Old, log)
 		return err
 	})
 	group.Go(func() (err error) {
-		s.New, err = cognito.Start(ctx, cognito.Config{
-			PoolID: NewPoolID, ClientID: NewClientID, AliasAttributes: []string{"email", "phone_number"},
-			SchemaAttributes: customAttributes,
-			UserMigration:    &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction},
-		}, log)
+		s.New, err = cognito.Start(ctx, pools.New, log)
 		return err
 	})
 	err = group.Wait()

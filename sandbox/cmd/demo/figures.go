@@ -32,6 +32,7 @@ func expected(users int) figures {
 		f["users/"+string(s.status)]++
 		if s.status == migration.StatusMigrated {
 			f["users of the new pool/in all"]++
+			f["users of the new pool/with the attributes of the rules"]++
 			f["days/users handed over"]++
 		}
 		for _, e := range s.events {
@@ -55,12 +56,13 @@ func expected(users int) figures {
 }
 
 // reported takes the same numbers out of the report.
-func reported(p progress.Progress, inNewPool int) figures {
+func reported(p progress.Progress, inNewPool, whole int) figures {
 	f := figures{
 		"users/attempted": p.Users.Attempted, "users/blocked": p.Users.Blocked,
 		"users/migrated": p.Users.Migrated, "users/confirmed": p.Users.Confirmed,
 		"attempts/migrated": p.Attempts.Migrated, "attempts/rejected": p.Attempts.Rejected, "attempts/failed": p.Attempts.Failed,
 		"attempts/reoffered": p.Reoffered, "users of the new pool/in all": inNewPool,
+		"users of the new pool/with the attributes of the rules": whole,
 	}
 	if v := p.Verification; v != nil && v.Complete {
 		f["ledger/users verified"], f["ledger/events verified"], f["ledger/found wrong"] = v.Users, v.Events, v.Findings

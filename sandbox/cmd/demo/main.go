@@ -59,13 +59,14 @@ func run(ctx context.Context) error {
 	defer log.Close()
 
 	fmt.Println("Starting two user pools, DynamoDB and the functions …")
+	fmt.Println("The old pool minds the case of names and the new one does not; one attribute is renamed, one dropped, and the old sub kept.")
 	began := time.Now()
-	sb, err := sandbox.Start(ctx, 1, log)
+	sb, err := sandbox.StartWith(ctx, 1, log, pools)
 	if err != nil {
 		return fmt.Errorf("%w\nThe log is %s", err, logPath)
 	}
 	defer sb.Close()
-	stack, err := sb.Deploy(ctx, "demo", nil)
+	stack, err := sb.Deploy(ctx, "demo", bridge)
 	if err != nil {
 		return err
 	}
@@ -190,11 +191,11 @@ func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 	if err := json.Unmarshal(answer, &p); err != nil {
 		return err
 	}
-	inNewPool, err := sb.New.Users(ctx)
+	inNewPool, whole, err := linked(ctx, sb)
 	if err != nil {
 		return err
 	}
-	figures := compare(expected(users), reported(p, len(inNewPool)))
+	figures := compare(expected(users), reported(p, inNewPool, whole))
 
 	t := newTable("Progress of the migration")
 	t.AppendHeader(table.Row{"", "", "reported", "done", ""})
@@ -254,7 +255,7 @@ Kept running; end it with Ctrl-C.
 
 Sign in a user who has not come yet:
 
-  aws cognito-idp initiate-auth --no-sign-request --region %[13]s --endpoint-url %[6]s --auth-flow USER_PASSWORD_AUTH --client-id %[5]s --auth-parameters 'USERNAME=%[14]s,PASSWORD=%[15]s'
+  aws cognito-idp initiate-auth --no-sign-request --region %[13]s --endpoint-url %[6]s --auth-flow USER_PASSWORD_AUTH --client-id %[5]s --auth-parameters 'USERNAME=%[14]s,PASSWORD=%[15]s' --client-metadata typed=%[14]s
 
 Ask as an operator does; build/migration --help lists the questions:
 

@@ -74,6 +74,12 @@ var scenarios = []scenario{
 		events: []recorded{wrongPassword}, status: migration.StatusAttempted,
 	},
 	{
+		name: "lacks what the new pool requires", share: 1,
+		user:   func(u *cognito.User) { delete(u.Attributes, "name") },
+		does:   []step{app.isRefused},
+		events: []recorded{{trigger: migration.SignIn, reason: migration.AttributeRejected}}, status: migration.StatusBlocked,
+	},
+	{
 		name: "is disabled", share: 1,
 		user:   func(u *cognito.User) { u.Disabled = true },
 		does:   []step{app.isRefused},
@@ -86,7 +92,7 @@ var scenarios = []scenario{
 		events: []recorded{{migration.SignIn, migration.ChallengeRequired, "NEW_PASSWORD_REQUIRED"}}, status: migration.StatusBlocked,
 	},
 	{
-		name: "has not come yet", share: 1,
+		name: "has not come yet", share: 2,
 	},
 }
 
@@ -114,11 +120,12 @@ func of(i int) scenario {
 // oldUser is the i-th user of the old pool.
 func oldUser(i int) cognito.User {
 	u := cognito.User{
-		Username: fmt.Sprintf("user%04d", i),
+		Username: fmt.Sprintf("User%04d", i), // with a capital: the old pool minds it
 		Password: fmt.Sprintf("Correct-horse-%04d!", i),
 		Attributes: map[string]string{
 			"email": fmt.Sprintf("user%04d@example.com", i), "email_verified": "true",
 			"phone_number": fmt.Sprintf("+1555%07d", i), "phone_number_verified": "false",
+			"name": fmt.Sprintf("User number %d", i), "custom:tenant": tenant(i), "custom:legacy": "yes",
 		},
 	}
 	if change := of(i).user; change != nil {
@@ -138,23 +145,33 @@ func (a app) signIn(ctx context.Context, username, password string) error {
 		ClientId:       aws.String(sandbox.NewClientID),
 		AuthFlow:       types.AuthFlowTypeUserPasswordAuth,
 		AuthParameters: map[string]string{"USERNAME": username, "PASSWORD": password},
+		ClientMetadata: map[string]string{"typed": username},
 	})
 	return err
 }
 
+// typed is the name that a user types: every third one the email address, and the others the username.
+func typed(u cognito.User) string {
+	var i int
+	if _, err := fmt.Sscanf(u.Username, "User%d", &i); err == nil && i%3 == 0 {
+		return u.Attributes["email"]
+	}
+	return u.Username
+}
+
 func (a app) signsIn(ctx context.Context, u cognito.User) error {
-	if err := a.signIn(ctx, u.Username, u.Password); err != nil {
+	if err := a.signIn(ctx, typed(u), u.Password); err != nil {
 		return fmt.Errorf("%s could not sign in: %w", u.Username, err)
 	}
 	return nil
 }
 
 func (a app) mistypes(ctx context.Context, u cognito.User) error {
-	return mustBeRefused(u, a.signIn(ctx, u.Username, "not-"+u.Password))
+	return mustBeRefused(u, a.signIn(ctx, typed(u), "not-"+u.Password))
 }
 
 func (a app) isRefused(ctx context.Context, u cognito.User) error {
-	return mustBeRefused(u, a.signIn(ctx, u.Username, u.Password))
+	return mustBeRefused(u, a.signIn(ctx, typed(u), u.Password))
 }
 
 func mustBeRefused(u cognito.User, err error) error {
@@ -166,7 +183,7 @@ func mustBeRefused(u cognito.User, err error) error {
 }
 
 func (a app) isToldToReset(ctx context.Context, u cognito.User) error {
-	err := a.signIn(ctx, u.Username, u.Password)
+	err := a.signIn(ctx, typed(u), u.Password)
 	var told *types.UserLambdaValidationException
 	if !errors.As(err, &told) || !strings.Contains(told.ErrorMessage(), "RESET_PASSWORD_TO_CONTINUE") {
 		return fmt.Errorf("%s was not told to reset the password: %w", u.Username, err)
@@ -176,8 +193,9 @@ func (a app) isToldToReset(ctx context.Context, u cognito.User) error {
 
 // resetsPassword goes through a forgotten password to the end, and signs in with the new one.
 func (a app) resetsPassword(ctx context.Context, u cognito.User) error {
+	name := typed(u)
 	_, err := a.client.ForgotPassword(ctx, &cognitoidp.ForgotPasswordInput{
-		ClientId: aws.String(sandbox.NewClientID), Username: &u.Username,
+		ClientId: aws.String(sandbox.NewClientID), Username: &name, ClientMetadata: map[string]string{"typed": name},
 	})
 	if err != nil {
 		return fmt.Errorf("%s could not ask for a new password: %w", u.Username, err)
@@ -188,7 +206,7 @@ func (a app) resetsPassword(ctx context.Context, u cognito.User) error {
 	}
 	u.Password = "New-" + u.Password
 	_, err = a.client.ConfirmForgotPassword(ctx, &cognitoidp.ConfirmForgotPasswordInput{
-		ClientId: aws.String(sandbox.NewClientID), Username: &u.Username, ConfirmationCode: &code, Password: &u.Password,
+		ClientId: aws.String(sandbox.NewClientID), Username: &name, ConfirmationCode: &code, Password: &u.Password,
 	})
 	if err != nil {
 		return fmt.Errorf("%s could not set a new password: %w", u.Username, err)
@@ -202,7 +220,7 @@ func (a app) mailedCode(ctx context.Context, username string) (string, error) {
 		return "", err
 	}
 	for _, u := range users {
-		if u.Username == username && u.Code != "" {
+		if strings.EqualFold(u.Username, username) && u.Code != "" {
 			return u.Code, nil
 		}
 	}

@@ -116,13 +116,16 @@ var (
 )
 
 // restore runs the commands by which docs/operating.md puts another table in the audit table's place, from a restore under another name
-// on. What guards it is there again.
-//
-// Moto gives a restored table a stream of its own accord only if it is told to, as DynamoDB does; it keeps the deleted table's policy.
+// on. What guards it is there again. Moto keeps a deleted table's policy, which is therefore taken away first.
 func (s stack) restore(t *testing.T, sb *sandbox.Sandbox) {
 	s.deployMaintain(t, sb)
 	s.guard(t)
 	before := s.auditTable(t)
+	if _, err := dynamodb.NewFromConfig(s.config).DeleteResourcePolicy(t.Context(), &dynamodb.DeleteResourcePolicyInput{
+		ResourceArn: before.TableArn,
+	}); err != nil {
+		t.Fatal(err)
+	}
 	page, err := os.ReadFile("../docs/operating.md")
 	if err != nil {
 		t.Fatal(err)

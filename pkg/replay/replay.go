@@ -95,7 +95,7 @@ func (h *Handler) giveBack(ctx context.Context, messages []events.SQSMessage) {
 
 const (
 	perMessage = 25 * time.Second // the most time that one message is worked on: enough to look through what a hot user did since
-	margin     = time.Second     // what is left of the function's time for the answer
+	margin     = time.Second      // what is left of the function's time for the answer
 )
 
 func (h *Handler) replay(ctx context.Context, message events.SQSMessage) error {

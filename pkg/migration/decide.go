@@ -30,7 +30,7 @@ type Policy struct {
 func (p Policy) Validate() error {
 	var errs []error
 	if p.RetryWindow < 15*time.Second || p.RetryWindow > time.Hour {
-		// Cognito waits 5 s and may call again: a shorter window would take its retries for users who came back.
+		// Cognito makes up to three calls of 5 s each: a shorter window would take its retries for users who came back.
 		errs = append(errs, fmt.Errorf("RETRY_WINDOW is %s: allowed is 15s to 1h", p.RetryWindow))
 	}
 	if p.RepeatWindow < 0 || p.RepeatWindow > 24*time.Hour {

@@ -31,8 +31,13 @@ type alarm struct {
 	Namespace, MetricName ref
 	Dimensions            []dimension
 	TreatMissingData      string
+	EvaluationPeriods     int
+	DatapointsToAlarm     int
 	Metrics               []struct {
+		Expression string
 		MetricStat *struct {
+			Period int
+			Stat   string
 			Metric struct {
 				Namespace, MetricName ref
 				Dimensions            []dimension
@@ -308,5 +313,78 @@ func TestEveryPlaybookHasItsAlarm(t *testing.T) {
 		if !slices.Contains(named, filepath.Base(path)) {
 			t.Errorf("no alarm names %s", path)
 		}
+	}
+}
+
+// If data is missing, CloudWatch waits for more periods than an alarm names. So what is to ring when nothing comes fills in zeros, and
+// rings after as many empty periods as it looks at.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+func TestWhenAlarmsRingThatNothingComes(t *testing.T) {
+	for name, want := range map[string]struct{ period, periods int }{
+		"GaugesStaleAlarm":     {300, 3},   // 15 minutes
+		"SafeguardsStaleAlarm": {3600, 48}, // two days
+	} {
+		a := alarms(t)[name]
+		if len(a.Metrics) != 2 || a.Metrics[0].Expression != "FILL(m1, 0)" || a.Metrics[1].MetricStat.Stat != "SampleCount" ||
+			a.Metrics[1].MetricStat.Period != want.period || a.EvaluationPeriods != want.periods || a.DatapointsToAlarm != 0 ||
+			a.TreatMissingData != "breaching" {
+			t.Errorf("%s does not ring after %d empty periods of %d s: %+v", name, want.periods, want.period, a)
+		}
+	}
+}
+
+// A message that replay gives back comes again after 6 minutes: of any two periods of 5 minutes one has it. SQS leaves it out of the age
+// that it publishes.
+func TestTheBacklogIsSeenWhileReplaysFail(t *testing.T) {
+	a := alarms(t)["SpoolBacklogAlarm"]
+	var metrics []string
+	for _, m := range a.Metrics {
+		if m.MetricStat != nil {
+			metrics = append(metrics, string(m.MetricStat.Metric.MetricName)+" "+m.MetricStat.Stat)
+		}
+	}
+	want := []string{"ApproximateAgeOfOldestMessage Maximum", "SpooledFor Maximum"}
+	if diff := cmp.Diff(want, metrics); diff != "" || a.Metrics[0].Expression != "MAX([FILL(m1, 0), FILL(m2, 0)])" {
+		t.Errorf("%q looks at (-want +got):\n%s", a.Metrics[0].Expression, diff)
+	}
+	if a.DatapointsToAlarm != 1 || a.EvaluationPeriods < 2 {
+		t.Errorf("%d of %d periods: it would end between two tries", a.DatapointsToAlarm, a.EvaluationPeriods)
+	}
+}
+
+// The filter on the trigger's log matches what Lambda writes of an invocation that has no answer, and none of the trigger's own lines.
+func TestTheFilterSeesThatTheTriggerIsBroken(t *testing.T) {
+	var filter struct{ FilterPattern string }
+	decode(t, read(t, dashboardTemplate).Resources["BrokenFilter"].Properties, &filter)
+	// What CloudWatch takes. https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/regex-expressions.html
+	if !regexp.MustCompile(`^%[\w:#=@/;,^$?\[\]{}|\\*+.-]+%$`).MatchString(filter.FilterPattern) {
+		t.Fatalf("no regular expression of CloudWatch's: %s", filter.FilterPattern)
+	}
+	pattern := regexp.MustCompile(strings.Trim(filter.FilterPattern, "%"))
+	for line, want := range map[string]bool{
+		"2026-07-14T12:00:05.010Z 8f1c0d5e Task timed out after 5.00 seconds":                                                          true,
+		"RequestId: 8f1c0d5e Error: Runtime exited with error: exit status 1\nRuntime.ExitError":                                       true,
+		"RequestId: 8f1c0d5e Error: Runtime exited without providing a reason\nRuntime.ExitError":                                      true,
+		"RequestId: 8f1c0d5e Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]\nRuntime.InvalidEntrypoint": true,
+		"RequestId: 8f1c0d5e Error: fork/exec /var/task/bootstrap: exec format error\nRuntime.InvalidEntrypoint":                       true,
+		"INIT_REPORT Init Duration: 0.44 ms\tPhase: init\tStatus: error\tError Type: Runtime.InvalidEntrypoint":                        true,
+		"REPORT RequestId: 8f1c0d5e\tDuration: 99.10 ms\tStatus: error\tError Type: Runtime.OutOfMemory":                               true,
+		"INIT_START Runtime Version: provided:al2023.v16\tRuntime Version ARN: arn:aws:lambda:eu-west-1::runtime:23a5d01a":             false,
+		"REPORT RequestId: 8f1c0d5e\tDuration: 99.10 ms\tBilled Duration: 100 ms\tMemory Size: 512 MB":                                 false,
+		`{"level":"ERROR","msg":"panic","stack":"goroutine 1 [running]:\\nruntime/debug.Stack()\\nruntime.gopanic"}`:                   false,
+		`{"level":"ERROR","msg":"attempt","Outcome":"failed","Reason":"timeout","fault":"DynamoDB did not answer GetItem in time"}`:    false,
+	} {
+		if got := pattern.MatchString(line); got != want {
+			t.Errorf("%s: matched %t, want %t", line, got, want)
+		}
+	}
+}
+
+// An account's dashboards have one list for all Regions, and a stack of the same name may be in another.
+func TestTheDashboardsNameHasItsRegion(t *testing.T) {
+	var dashboard struct{ DashboardName ref }
+	decode(t, read(t, dashboardTemplate).Resources["Dashboard"].Properties, &dashboard)
+	if dashboard.DashboardName != "${MigrationName}-${AWS::Region}" {
+		t.Errorf("the dashboard's name is %s", dashboard.DashboardName)
 	}
 }

@@ -45,7 +45,7 @@ const stackName = "migration"
 // TestDeployed deploys the stack with "make deploy" to moto, an emulator of CloudFormation and of what the stack is made of,
 // and moves a user with the functions as the stack configures them.
 //
-// Moto enforces no rights and knows no resource policies of tables, no alarms and no outputs of a stack that a change set
+// Moto enforces no rights and knows no alarms and no outputs of a stack that a change set
 // made; it does not expand SAM, which testdata/expand.py does with AWS's own translator. The functions run in the sandbox.
 func TestDeployed(t *testing.T) {
 	needs(t, "python3", "-c", "import moto.server, samtranslator, cfnlint, awscli")
@@ -142,7 +142,9 @@ func TestDeployed(t *testing.T) {
 		}
 	})
 	t.Run("a user moves", func(t *testing.T) { s.move(t, sb) })
+	t.Run("what guards the record is looked at", func(t *testing.T) { s.lookAround(t, sb) })
 	t.Run("a user is erased, as the documentation says", func(t *testing.T) { s.erase(t, sb) })
+	t.Run("a table is restored, as the documentation says", func(t *testing.T) { s.restore(t, sb) })
 }
 
 // move signs a user in at a new pool whose trigger is the stack's, and asks the stack about it.
@@ -208,7 +210,6 @@ func (s stack) move(t *testing.T, sb *sandbox.Sandbox) {
 // erase runs the commands by which docs/privacy.md has a user's stream removed. What is left is whole, and guarded as before.
 func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
 	ctx := t.Context()
-	client := dynamodb.NewFromConfig(s.config)
 	store := dynamo.New(s.config, dynamo.Config{AuditTable: s.resources["AuditTable"], ProgressTable: s.resources["ProgressTable"]}, 10*time.Second)
 	subs := []string{"8f1c0d5e-0000-4000-8000-000000000001", "8f1c0d5e-0000-4000-8000-000000000002"}
 	for _, day := range []int{-40, -1, 0} { // a month that is closed, a day that is, and today
@@ -229,17 +230,8 @@ func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
 	if _, err := fsck.New(store).Close(ctx, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	s.deployLocally(t, sb, "maintain", "AWS_ENDPOINT_URL_DYNAMODB="+*s.config.BaseEndpoint)
-	table, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String(s.resources["AuditTable"])})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"dynamodb:DeleteItem","Resource":"*"}]}`
-	if _, err := client.PutResourcePolicy(ctx, &dynamodb.PutResourcePolicyInput{
-		ResourceArn: table.Table.TableArn, Policy: aws.String(policy),
-	}); err != nil {
-		t.Fatal(err)
-	}
+	s.deployMaintain(t, sb)
+	s.guard(t)
 
 	documentation, err := os.ReadFile("../docs/privacy.md")
 	if err != nil {
@@ -257,9 +249,8 @@ func (s stack) erase(t *testing.T, sb *sandbox.Sandbox) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 
-	out, err := client.GetResourcePolicy(ctx, &dynamodb.GetResourcePolicyInput{ResourceArn: table.Table.TableArn})
-	if err != nil || strings.TrimSpace(*out.Policy) != policy {
-		t.Errorf("%v, the table's policy is %+v", err, out)
+	if found := s.look(t, sb); len(found) != 0 {
+		t.Errorf("after the erasure the look finds %+v", found)
 	}
 	for i, want := range []int{0, 3} {
 		stream, err := store.Stream(ctx, subs[i])

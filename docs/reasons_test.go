@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/safeguard"
 )
 
 // Operators and support look a reason up in these two tables: each has to be in both, and nothing else.
@@ -20,35 +21,44 @@ func TestTheTablesOfReasonsAreComplete(t *testing.T) {
 	}
 	for _, page := range []string{"how-it-works.md", "support.md"} {
 		t.Run(page, func(t *testing.T) {
-			if diff := cmp.Diff(want, reasonsOf(t, page)); diff != "" {
+			if diff := cmp.Diff(want, namesOf(t, page, "reason")); diff != "" {
 				t.Errorf("reasons (-code +%s):\n%s", page, diff)
 			}
 		})
 	}
 }
 
-var (
-	tableOfReasons = regexp.MustCompile(`(?m)^\| reason \|.*\n\|-.*\n((?:\|.*\n)+)`)
-	name           = regexp.MustCompile("`(\\w+)`")
-)
+// An operator looks a kind of finding up in the playbook.
+func TestTheTableOfSafeguardsIsComplete(t *testing.T) {
+	var want []string
+	for _, kind := range safeguard.Kinds {
+		want = append(want, string(kind))
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, namesOf(t, "playbooks/safeguards.md", "kind of finding")); diff != "" {
+		t.Errorf("kinds of findings (-code +playbook):\n%s", diff)
+	}
+}
 
-// reasonsOf returns the names in the first column of a page's table of reasons, sorted.
-func reasonsOf(t *testing.T, page string) []string {
+var name = regexp.MustCompile("`(\\w+)`")
+
+// namesOf returns the names in the first column of a page's table, which its heading names, sorted.
+func namesOf(t *testing.T, page, column string) []string {
 	t.Helper()
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := tableOfReasons.FindSubmatch(text)
+	table := regexp.MustCompile(`(?m)^\| ` + column + ` \|.*\n\|-.*\n((?:\|.*\n)+)`).FindSubmatch(text)
 	if table == nil {
-		t.Fatalf("%s has no table of reasons", page)
+		t.Fatalf("%s has no table of %ss", page, column)
 	}
-	var reasons []string
+	var all []string
 	for row := range strings.Lines(string(table[1])) {
 		for _, found := range name.FindAllStringSubmatch(strings.Split(row, "|")[1], -1) {
-			reasons = append(reasons, found[1])
+			all = append(all, found[1])
 		}
 	}
-	slices.Sort(reasons)
-	return slices.Compact(reasons)
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -45,7 +45,7 @@ func goList(t *testing.T, patterns ...string) []goPackage {
 var layers = map[string][]string{
 	"pkg/migration":                    {},
 	"pkg/config":                       {},
-	"pkg/function":                     {},
+	"pkg/function":                     {"pkg/redact"},
 	"pkg/emf":                          {},
 	"pkg/oldpool":                      {"pkg/migration"},
 	"pkg/ledger":                       {"pkg/migration", "pkg/redact"},
@@ -66,6 +66,7 @@ var layers = map[string][]string{
 	"pkg/recorder":                     {"pkg/emf", "pkg/ledger", "pkg/migration", "pkg/redact"},
 	"pkg/signin":                       {"pkg/cognitoevent", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/version"},
 	"pkg/report":                       {"pkg/ledger", "pkg/progress", "pkg/redact", "pkg/request", "pkg/version"},
+	"pkg/safeguard":                    {"pkg/redact"},
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
 	// The tool asks the functions: it reaches no table and no pool by itself.
 	"cmd/migration": {"pkg/history", "pkg/ledger", "pkg/migration", "pkg/preflight", "pkg/progress", "pkg/version"},
@@ -130,13 +131,15 @@ func TestTriggerLinksNoReports(t *testing.T) {
 	}
 }
 
-// Only maintain may rewrite the progress table, so only maintain holds the code that does.
-func TestMaintainAloneRewrites(t *testing.T) {
+// Only maintain may rewrite the progress table, and look at what guards the record, so only maintain holds the code that does.
+func TestWhatMaintainAloneLinks(t *testing.T) {
 	t.Parallel()
 	for _, p := range goList(t, module+"functions/...") {
-		links := slices.Contains(p.Deps, module+"pkg/ledger/dynamo/fsck")
-		if isMaintain := strings.HasSuffix(p.ImportPath, "/maintain"); links != isMaintain {
-			t.Errorf("%s links fsck: %t", p.ImportPath, links)
+		for _, own := range []string{"pkg/ledger/dynamo/fsck", "pkg/safeguard"} {
+			links := slices.Contains(p.Deps, module+own)
+			if isMaintain := strings.HasSuffix(p.ImportPath, "/maintain"); links != isMaintain {
+				t.Errorf("%s links %s: %t", p.ImportPath, own, links)
+			}
 		}
 	}
 }

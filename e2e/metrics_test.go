@@ -113,7 +113,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 	for _, name := range []string{
 		"Attempts", "ShadowAttempts", "TurnedAway", "Latency", "OldPoolLatency", "LedgerLatency", "Repeats", "Spooled", "LostToLog",
-		"Replayed", "ReplayFailed",
+		"Replayed", "ReplayFailed", "SpooledFor",
 	} {
 		if _, ok := seen[name]; !ok {
 			t.Errorf("%s was not published", name)

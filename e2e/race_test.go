@@ -10,7 +10,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 )
 
-// Cognito may call three times for one sign-in, and does not say so: the user has one event.
+// Cognito may call again for one sign-in, even while a call is under way, and does not say so: the user has one event.
 func TestOneUserThreeTimesAtOnce(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)

@@ -260,6 +260,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 
 		"DEAD_LETTER_QUEUE_URL": stack.DeadLetters.URL(),
 		"METRICS_NAMESPACE":     stack.Namespace(),
+		"WATCH_FUNCTION":        name + "-watch",
 	}
 	maps.Copy(stack.env, env)
 	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain"} {

@@ -1,5 +1,5 @@
-// Maintain looks after the record: it closes days, verifies the ledger and rebuilds the progress table. It is the only function that
-// may rewrite that table.
+// Maintain looks after the record: it closes days, verifies the ledger, rebuilds the progress table, and looks whether what guards all
+// that is still there. It is the only function that may rewrite that table.
 package main
 
 import (
@@ -10,11 +10,17 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/fsck"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/safeguard"
 )
 
 func main() { function.Main(run) }
@@ -25,8 +31,11 @@ type metrics struct {
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
 	var cfg struct {
-		Tables  dynamo.Config
-		Metrics metrics
+		Tables     dynamo.Config
+		Spool      spool.Config
+		Letters    spool.DeadLetterConfig
+		Safeguards safeguard.Config
+		Metrics    metrics
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
@@ -39,9 +48,16 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	m := maintainer{
 		store: store, checker: fsck.New(store), namespace: cfg.Metrics.Namespace,
 		log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+		safeguards: safeguard.Targets{
+			DynamoDB: dynamodb.NewFromConfig(aws), Lambda: lambda.NewFromConfig(aws), SQS: sqs.NewFromConfig(aws),
+			AuditTable: cfg.Tables.AuditTable, ProgressTable: cfg.Tables.ProgressTable, WatchFunction: cfg.Safeguards.WatchFunction,
+			Spool: cfg.Spool.QueueURL, DeadLetters: cfg.Letters.QueueURL,
+		},
+		key: cfg.Safeguards.KMSKeyARN,
 	}
 	return request.Handler(m.log,
 		request.NewView("verify", m.verify), request.NewView("rebuild", m.rebuild), request.NewView("close", m.close),
+		request.NewView("safeguards", m.look),
 	), nil
 }
 
@@ -50,6 +66,9 @@ type maintainer struct {
 	checker   *fsck.Checker
 	namespace string // of the metrics
 	log       *slog.Logger
+
+	safeguards safeguard.Targets
+	key        string // that everything is to be encrypted with
 }
 
 func (m maintainer) close(ctx context.Context, _ struct{}) (any, error) {

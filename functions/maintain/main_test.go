@@ -11,9 +11,15 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 )
 
+var environ = []string{
+	"AUDIT_TABLE=audit", "PROGRESS_TABLE=progress",
+	"SPOOL_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/spool",
+	"DEAD_LETTER_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
+}
+
 // What is not understood is not done, and the answer says what is allowed.
 func TestRequestsThatAreNotUnderstood(t *testing.T) {
-	handler, err := run(t.Context(), []string{"AUDIT_TABLE=audit", "PROGRESS_TABLE=progress"})
+	handler, err := run(t.Context(), environ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +36,7 @@ func TestRequestsThatAreNotUnderstood(t *testing.T) {
 
 // A view of another form names its own fields.
 func TestRebuildsThatAreNotUnderstood(t *testing.T) {
-	handler, err := run(t.Context(), []string{"AUDIT_TABLE=audit", "PROGRESS_TABLE=progress"})
+	handler, err := run(t.Context(), environ)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,25 +3,21 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 )
 
 func main() {
-	handler, err := run(os.Environ(), slog.New(slog.NewJSONHandler(os.Stdout, nil)), time.Now)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	lambda.Start(handler)
+	function.Main(func(_ context.Context, environ []string) (func(context.Context, events.DynamoDBEvent) error, error) {
+		return run(environ, slog.New(slog.NewJSONHandler(os.Stdout, nil)), time.Now)
+	})
 }
 
 type metrics struct {

@@ -3,22 +3,36 @@ package function
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/smithy-go"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
 
 // Main wires a function by its run and serves it. If run fails, the function does not start, and its log says why.
 func Main[Handler any](run func(ctx context.Context, environ []string) (Handler, error)) {
 	handler, err := run(context.Background(), os.Environ())
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		slog.New(slog.NewJSONHandler(os.Stdout, nil)).Error("the function does not start", slog.String("fault", fault(err)))
 		os.Exit(1)
 	}
 	// Lambda's runtime client logs each error that it answers, and errors may quote what was asked.
 	log.SetOutput(io.Discard)
 	lambda.Start(handler)
+}
+
+// fault is what a log may say of an error at the start: which variable is wrong, or which call AWS refused, but not AWS's own text,
+// which names roles.
+func fault(err error) string {
+	var operation *smithy.OperationError
+	if errors.As(err, &operation) {
+		return redact.Error(err)
+	}
+	return err.Error()
 }

@@ -7,8 +7,8 @@ const { exception } = require("./exceptions");
 const { config } = require("./settings");
 const { region } = require("./shape");
 
-// Calls the function that is configured for a trigger, and returns its answer. Cognito waits 5 seconds and calls three
-// times in all before it gives up. An error that the function returns is an answer: it is not tried again.
+// Calls the function that is configured for a trigger, and returns its answer. Cognito waits 5 seconds and may call again; AWS
+// does not say how often. Here it is three times in all. An error that the function returns is an answer: it is not tried again.
 async function callTrigger(trigger, triggerSource, userName, request, response) {
   const { Endpoint, Function } = config[trigger];
   const url = `${Endpoint}/2015-03-31/functions/${encodeURIComponent(Function)}/invocations`;

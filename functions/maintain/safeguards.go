@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/safeguard"
+)
+
+// metricSafeguardFindings counts what a look at the safeguards found. What could not be looked at counts as well, so it is zero only
+// if everything was.
+const metricSafeguardFindings = "SafeguardFindings"
+
+// patience is how long a look takes at most: then it says what it did not get to see.
+const patience = 2 * time.Minute
+
+// look says whether what guards the record is still there.
+func (m maintainer) look(ctx context.Context, _ struct{}) (any, error) {
+	if m.safeguards.WatchFunction == "" {
+		return nil, redact.Safe(`view "safeguards" needs the variable WATCH_FUNCTION`)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	report := safeguard.Check(safeguard.Look(ctx, m.safeguards), m.key)
+	level := slog.LevelInfo
+	if len(report.Findings) > 0 {
+		level = slog.LevelError
+	}
+	metrics := []emf.Metric{{Name: metricSafeguardFindings, Unit: emf.Count, Value: float64(len(report.Findings))}}
+	m.log.LogAttrs(ctx, level, "safeguards", append([]slog.Attr{slog.Any("findings", report.Findings)},
+		emf.Attrs(time.Now(), m.namespace, emf.Directive{Dimensions: [][]string{{}}, Metrics: metrics})...)...)
+	return report, nil
+}

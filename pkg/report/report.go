@@ -14,6 +14,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
 )
 
 //go:embed page.html
@@ -62,7 +63,8 @@ func render(name string, p progress.Progress, theme Theme) (string, error) {
 		Theme       Theme
 		Today       ledger.Totals
 		Light, Dark template.HTML
-	}{Progress: p, Theme: theme}
+		Version     string // of the function that shows it
+	}{Progress: p, Theme: theme, Version: version.String()}
 	for _, day := range p.Days {
 		if day.Day == ledger.Day(p.AsOf) {
 			data.Today = day.Totals

@@ -212,7 +212,6 @@ func (c *situation) season() Criterion {
 	k.Value, k.Threshold = figure(seen), figure(needed)
 	k.Evidence = fmt.Sprintf("Everybody has reached the new pool for %s; %d show a year's habits.", count(seen, "day"), needed)
 	if c.look.excess > 0 {
-		k.Bound = figure(c.look.excess)
 		k.Evidence += fmt.Sprintf(" At this time of last year %.0f more users came than in a smooth decline.", c.look.excess)
 	}
 	switch {

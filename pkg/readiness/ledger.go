@@ -7,8 +7,8 @@ import (
 
 // The ledger that the counts come from has criteria of its own, which a caller hands to Decide.
 
-// verified is how old a verification of the ledger may be. One is made every day.
-const verified = 48 * time.Hour
+// recent is how old a verification of the ledger may be. One is made every day.
+const recent = 48 * time.Hour
 
 // LedgerVerification is what the last complete verification of the ledger came to.
 type LedgerVerification struct {
@@ -31,8 +31,8 @@ func VerificationCriterion(v *LedgerVerification) Criterion {
 	switch {
 	case v.Findings > 0:
 		c.State, c.Do = Fail, "Mend what the verification names, then verify again."
-	case v.Age > verified:
-		c.Do = fmt.Sprintf("Find out why no verification was complete in the last %.0f hours.", verified.Hours())
+	case v.Age > recent:
+		c.Do = fmt.Sprintf("Find out why no verification was complete in the last %.0f hours.", recent.Hours())
 	default:
 		c.State, c.Do = Pass, ""
 	}

@@ -1,8 +1,8 @@
 // Package readiness answers, from daily counts, whether the old user pool may be switched off now.
 //
 // The rule: the last three weekly looks must each show, by a bound that errs with a chance of at most half of Alpha, that no more old
-// users will come in the next Horizon days than are tolerated, if habits stay as they are. A look needs as many live days behind it as
-// it looks ahead. docs/readiness.md has the formulas, the grounds and the limits.
+// users will come in the next Horizon days than are tolerated, if habits stay as they are. A look needs about as many live days behind
+// it as it looks ahead. docs/readiness.md has the formulas, the grounds and the limits.
 //
 // The package is pure: it knows no clock, no I/O and no AWS, and the same input gives the same decision, to the byte.
 package readiness

@@ -25,6 +25,7 @@ const mostScanned = 40
 // Cell is what came of histories at one flat rate.
 type Cell struct {
 	Horizon, Tolerance int
+	Habits             Habits
 	Rate               float64
 	False              Count // first READY
 }
@@ -39,7 +40,7 @@ func grid() (cells []Cell) {
 	for _, horizon := range Horizons {
 		for _, tolerance := range tolerances {
 			for _, rate := range Rates {
-				cells = append(cells, Cell{Horizon: horizon, Tolerance: tolerance, Rate: rate})
+				cells = append(cells, Cell{Horizon: horizon, Habits: None, Tolerance: tolerance, Rate: rate})
 			}
 		}
 	}
@@ -48,9 +49,11 @@ func grid() (cells []Cell) {
 
 // scan returns a cell for every small tolerance, with as many users as are tolerated.
 func scan() (cells []Cell) {
-	for _, horizon := range Horizons {
-		for tolerance := range mostScanned {
-			cells = append(cells, Cell{Horizon: horizon, Tolerance: tolerance + 1, Rate: 1})
+	for _, habits := range []Habits{None, Yearly} {
+		for _, horizon := range Horizons {
+			for tolerance := range mostScanned {
+				cells = append(cells, Cell{Horizon: horizon, Habits: habits, Tolerance: tolerance + 1, Rate: 1})
+			}
 		}
 	}
 	return cells
@@ -67,7 +70,7 @@ func flat(cells []Cell, seed uint64, n int) error {
 }
 
 func (c *Cell) run(seed uint64, n int) error {
-	d := readiness.Declared{Horizon: c.Horizon, NoYearlyHabits: true}
+	d := readiness.Declared{Horizon: c.Horizon, NoYearlyHabits: c.Habits == None}
 	d.Tolerance.Users = c.Tolerance
 	for i := range n {
 		r := source(seed, fmt.Sprintf("flat %d %d %v", c.Horizon, c.Tolerance, c.Rate), i)
@@ -76,8 +79,7 @@ func (c *Cell) run(seed uint64, n int) error {
 		if err != nil {
 			return err
 		}
-		_, isFalse := h.first(d, func(day int) bool { v, _ := judge.Verdict(day); return v == readiness.Ready })
-		c.False.add(isFalse)
+		c.False.add(h.ask(d, rule(judge)).firstFalse)
 	}
 	return nil
 }

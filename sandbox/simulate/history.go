@@ -35,9 +35,9 @@ func (h *history) late(day, horizon int) int {
 
 // run lets the world go its way. Users who come in an outage come again until they are let through: half of them on each live day.
 func (w *world) run(r *rand.Rand) *history {
-	h := &history{mailings: w.mailings, came: make([]int, 1, length+1), locked: make([]int, 0, length)}
-	for _, s := range w.stages {
-		h.open = max(h.open, s.open)
+	h := &history{came: make([]int, 1, length+1), locked: make([]int, 0, length)}
+	if !w.undeclared {
+		h.mailings, h.open = w.mailings, w.open()
 	}
 	groups, weather, replies := w.groups(r), w.weather(r), w.replies()
 	waiting, blocked, forever, habits := 0, 0, 0, 0.0

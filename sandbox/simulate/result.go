@@ -22,22 +22,24 @@ type Result struct {
 
 type scenarioTrials struct {
 	scenario string
+	pooled   bool // whether it counts where all are counted together
 	trials   []trial
 }
 
 // Steps is how often Run calls done.
-func Steps() int { return len(Scenarios) + 2 }
+func Steps() int { return len(Scenarios) + len(Surprises) + 2 }
 
 // Run runs the histories of all scenarios, and those with a flat rate. What comes out depends on the seed alone. It calls done after
 // each step.
 func Run(seed uint64, size Size, done func()) (Result, error) {
 	result := Result{Size: size}
-	for _, s := range Scenarios {
+	for i, s := range slices.Concat(Scenarios, Surprises) {
 		trials, err := s.trials(seed, size.Histories)
 		if err != nil {
 			return Result{}, err
 		}
-		result.scenarios = append(result.scenarios, scenarioTrials{s.Name, trials})
+		pooled := i < len(Scenarios) && s.Name != January
+		result.scenarios = append(result.scenarios, scenarioTrials{s.Name, pooled, trials})
 		done()
 	}
 	result.Cells, result.Scan = grid(), scan()
@@ -63,10 +65,10 @@ func (c *Count) add(is bool) {
 // Percent returns the share; not a number if there are no cases.
 func (c Count) Percent() float64 { return 100 * float64(c.Is) / float64(c.Of) }
 
-// each calls f for the trials of a scenario, or of all but January if it has no name.
+// each calls f for the trials of a scenario; if it has no name, of all without surprises or yearly habits.
 func (r Result) each(scenario string, horizon int, habits Habits, f func(trial)) {
 	for _, s := range r.scenarios {
-		if s.scenario != scenario && (scenario != "" || s.scenario == January) {
+		if s.scenario != scenario && (scenario != "" || !s.pooled) {
 			continue
 		}
 		for _, t := range s.trials {
@@ -79,19 +81,25 @@ func (r Result) each(scenario string, horizon int, habits Habits, f func(trial))
 
 // False returns how many first READY are false.
 func (r Result) False(scenario string, horizon int, habits Habits) (c Count) {
-	r.each(scenario, horizon, habits, func(t trial) { c.add(t.isFalse) })
+	r.each(scenario, horizon, habits, func(t trial) { c.add(t.said.firstFalse) })
+	return c
+}
+
+// EverFalse returns how many histories have a false READY on any look.
+func (r Result) EverFalse(scenario string, horizon int, habits Habits) (c Count) {
+	r.each(scenario, horizon, habits, func(t trial) { c.add(t.said.everFalse) })
 	return c
 }
 
 // Naive returns how many first READY are false of the rule that has no bound.
 func (r Result) Naive(horizon int) (c Count) {
-	r.each("", horizon, None, func(t trial) { c.add(t.naive) })
+	r.each("", horizon, None, func(t trial) { c.add(t.naive.firstFalse) })
 	return c
 }
 
 // Ungated returns how many first READY are false of the rule that has no gates.
 func (r Result) Ungated(scenario string, horizon int) (c Count) {
-	r.each(scenario, horizon, None, func(t trial) { c.add(t.ungated) })
+	r.each(scenario, horizon, None, func(t trial) { c.add(t.ungated.firstFalse) })
 	return c
 }
 
@@ -99,7 +107,7 @@ func (r Result) Ungated(scenario string, horizon int) (c Count) {
 func (r Result) Within(weeks, horizon int, habits Habits) (c Count) {
 	r.each("", horizon, habits, func(t trial) {
 		if last := t.safe + weeks*week; t.safe != never && last <= lastLook {
-			c.add(t.ready != never && t.ready <= last)
+			c.add(t.said.ready != never && t.said.ready <= last)
 		}
 	})
 	return c
@@ -112,10 +120,10 @@ func (r Result) Delay(horizon int, habits Habits) float64 {
 	r.each("", horizon, habits, func(t trial) {
 		switch {
 		case t.safe == never || t.safe+52*week > lastLook:
-		case t.ready == never:
+		case t.said.ready == never:
 			weeks = append(weeks, math.Inf(1))
 		default:
-			weeks = append(weeks, float64(t.ready-t.safe)/week)
+			weeks = append(weeks, float64(t.said.ready-t.safe)/week)
 		}
 	})
 	slices.Sort(weeks)
@@ -205,7 +213,7 @@ func (r Result) checkFalse() []Check {
 }
 
 func (r Result) checkFlat() []Check {
-	return []Check{{"first READY false at a flat rate, the worst cell of the table above", Worst(r.Cells).False.Percent(), 0, 10}}
+	return []Check{{"first READY false at a flat rate, the worst rate and tolerance of the grid", Worst(r.Cells).False.Percent(), 0, 10}}
 }
 
 func (r Result) checkPower() []Check {

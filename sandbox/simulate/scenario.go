@@ -38,6 +38,16 @@ var Scenarios = slices.Concat(
 	[]Scenario{{"gamma", func(*rand.Rand, *world) {}}}, features, []Scenario{{"mixed", mixed}, {January, january}},
 )
 
+// Surprises are worlds in which something happens that readiness does not claim to know of, and that the operator does not declare.
+var Surprises = []Scenario{
+	{"a mailing", func(r *rand.Rand, w *world) { mailings(r, w); w.undeclared = true }},
+	{"a relaunch", func(r *rand.Rand, w *world) { w.relaunch, w.liking = 200+r.IntN(600), between(r, 1.5, 4) }},
+	{"a client that comes late", func(r *rand.Rand, w *world) {
+		share := between(r, 0.02, 0.2)
+		w.stages, w.undeclared = []stage{{0, 1 - share}, {200 + r.IntN(600), share}}, true
+	}},
+}
+
 // plain draws a world without anything special.
 func plain(r *rand.Rand) *world {
 	shape, mean := logBetween(r, 0.2, 2), 1/logBetween(r, 3, 90)
@@ -50,6 +60,7 @@ func plain(r *rand.Rand) *world {
 		holidays:  1,
 		scatter:   0.05,
 		stages:    []stage{{0, 1}},
+		relaunch:  length,
 		probed:    r.Float64() < 0.6,
 		strangers: logBetween(r, 10, 1000),
 	}

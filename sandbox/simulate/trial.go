@@ -32,12 +32,18 @@ const never = -1
 type trial struct {
 	horizon int
 	habits  Habits
-	ready   int  // the day of the first READY
-	isFalse bool // whether more users were late than tolerated when it was said
-	safe    int  // the look from which on everybody could reach the new pool, and no more were late than tolerated
+	said    said
+	safe    int // the look from which on everybody could reach the new pool, and no more were late than tolerated
 
-	naive, ungated bool // whether the first READY of a poorer rule was false
+	naive, ungated said // by poorer rules
 	forecasts      []forecast
+}
+
+// said is what a rule said on all looks at a history.
+type said struct {
+	ready      int  // the day of the first READY
+	firstFalse bool // whether more users were late then than tolerated
+	everFalse  bool // whether they were on any look with a READY
 }
 
 // forecast is how many days were foretold until READY, and how many it took.
@@ -96,11 +102,11 @@ func (h *history) trials(r *rand.Rand) ([]trial, error) {
 			}
 			t := trial{horizon: horizon, habits: habits}
 			t.safe = h.safe(horizon, d.Tolerance.Users)
-			t.ready, t.isFalse = h.first(d, func(day int) bool { v, _ := judge.Verdict(day); return v == readiness.Ready })
+			t.said = h.ask(d, rule(judge))
 			if habits == None {
-				t.forecasts = h.forecasts(r, judge, t.ready)
-				_, t.naive = h.first(d, h.naive(series, d))
-				_, t.ungated = h.first(d, h.ungated(d))
+				t.forecasts = h.forecasts(r, judge, t.said.ready)
+				t.naive = h.ask(d, h.naive(series, d))
+				t.ungated = h.ask(d, h.ungated(d))
 			}
 			all = append(all, t)
 		}
@@ -108,14 +114,28 @@ func (h *history) trials(r *rand.Rand) ([]trial, error) {
 	return all, nil
 }
 
-// first returns the first look on which a rule says READY, and whether that is false.
-func (h *history) first(d readiness.Declared, rule func(day int) bool) (day int, isFalse bool) {
-	for day := firstLook; day <= lastLook; day += week {
-		if rule(day) {
-			return day, h.late(day, d.Horizon) > d.Tolerance.Users
-		}
+// rule is what is held to the truth: whether it is READY on a day.
+func rule(j *readiness.Judge) func(day int) bool {
+	return func(day int) bool {
+		verdict, _ := j.Verdict(day)
+		return verdict == readiness.Ready
 	}
-	return never, false
+}
+
+// ask asks a rule on every look.
+func (h *history) ask(d readiness.Declared, ready func(day int) bool) said {
+	s := said{ready: never}
+	for day := firstLook; day <= lastLook; day += week {
+		if !ready(day) {
+			continue
+		}
+		isFalse := h.late(day, d.Horizon) > d.Tolerance.Users
+		if s.ready == never {
+			s.ready, s.firstFalse = day, isFalse
+		}
+		s.everFalse = s.everFalse || isFalse
+	}
+	return s
 }
 
 // safe returns the look from which on everybody can reach the new pool, and no more users are late than tolerated.

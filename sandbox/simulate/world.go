@@ -31,6 +31,10 @@ type world struct {
 	strangers float64  // calls a day of the trigger for users of neither pool
 	growth    float64  // new users a day who sign up at the new pool
 	blocked   blocking // who can't move at the first try
+
+	relaunch   int     // the day from which on
+	liking     float64 // so many times as many sign in
+	undeclared bool    // whether the operator keeps quiet about mailings and stages
 }
 
 // distribution tells which share of the users has at most so many visits a day.
@@ -58,6 +62,15 @@ type group struct {
 	open  int     // the first day
 	every int     // how many days the habit takes; 0 if they come on any
 	on    span    // the days of the habit on which they may come
+}
+
+// open returns the first day on which all users reach the new pool.
+func (w *world) open() int {
+	last := 0
+	for _, s := range w.stages {
+		last = max(last, s.open)
+	}
+	return last
 }
 
 // groups divides the users into groups of the same habit. The numbers are rounded at random.
@@ -112,6 +125,9 @@ func (w *world) weather(r *rand.Rand) []float64 {
 		}
 		if r.Float64() < w.spikes {
 			all[day] *= 3 + 7*r.Float64()
+		}
+		if day >= w.relaunch {
+			all[day] *= w.liking
 		}
 	}
 	return all

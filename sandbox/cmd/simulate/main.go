@@ -57,25 +57,35 @@ func render(t table.Writer) {
 	fmt.Println()
 }
 
-func showScenarios(r simulate.Result) {
-	row := func(name string, cell func(horizon int, habits simulate.Habits) string) table.Row {
-		row := table.Row{name}
-		for _, habits := range []simulate.Habits{simulate.None, simulate.Yearly} {
-			for _, horizon := range simulate.Horizons {
-				row = append(row, cell(horizon, habits))
-			}
+// perColumn makes a row with a cell for each horizon and each declaration of yearly habits.
+func perColumn(name string, cell func(horizon int, habits simulate.Habits) string) table.Row {
+	row := table.Row{name}
+	for _, habits := range []simulate.Habits{simulate.None, simulate.Yearly} {
+		for _, horizon := range simulate.Horizons {
+			row = append(row, cell(horizon, habits))
 		}
-		return row
 	}
-	t := newTable(row("first READY false, %", func(horizon int, habits simulate.Habits) string {
-		return fmt.Sprintf("%d, %s", horizon, habits)
+	return row
+}
+
+func showScenarios(r simulate.Result) {
+	t := newTable(perColumn("READY false, %", func(horizon int, habits simulate.Habits) string {
+		return fmt.Sprintf("%d days, %s", horizon, habits)
 	}))
-	for _, s := range simulate.Scenarios {
-		t.AppendRow(row(s.Name, func(horizon int, habits simulate.Habits) string {
-			return fmt.Sprintf("%.1f", r.False(s.Name, horizon, habits).Percent())
+	row := func(name string, count func(horizon int, habits simulate.Habits) simulate.Count) {
+		t.AppendRow(perColumn(name, func(horizon int, habits simulate.Habits) string {
+			return fmt.Sprintf("%.1f", count(horizon, habits).Percent())
 		}))
 	}
-	t.AppendRow(row("weeks from safe to READY, median, January apart", func(horizon int, habits simulate.Habits) string {
+	for _, s := range simulate.Scenarios {
+		row(s.Name, func(horizon int, habits simulate.Habits) simulate.Count { return r.False(s.Name, horizon, habits) })
+	}
+	row("all but january, any look", func(horizon int, habits simulate.Habits) simulate.Count { return r.EverFalse("", horizon, habits) })
+	for _, s := range simulate.Surprises {
+		row("surprise: "+s.Name, func(horizon int, habits simulate.Habits) simulate.Count { return r.False(s.Name, horizon, habits) })
+		row("the same, any look", func(horizon int, habits simulate.Habits) simulate.Count { return r.EverFalse(s.Name, horizon, habits) })
+	}
+	t.AppendRow(perColumn("weeks from safe to READY, median, all but january", func(horizon int, habits simulate.Habits) string {
 		return finite("%.0f", r.Delay(horizon, habits))
 	}))
 	render(t)
@@ -85,22 +95,26 @@ func showScenarios(r simulate.Result) {
 func showFlat(r simulate.Result) {
 	header := table.Row{"first READY false at a flat rate, the worst tolerance, %"}
 	for _, horizon := range simulate.Horizons {
-		header = append(header, fmt.Sprintf("%d days ahead", horizon))
+		header = append(header, fmt.Sprintf("%d days", horizon))
 	}
 	t := newTable(header)
-	row := func(name string, cells []simulate.Cell) {
+	row := func(name string, cells []simulate.Cell, belongs func(simulate.Cell) bool) {
 		row := table.Row{name}
 		for _, horizon := range simulate.Horizons {
-			worst := simulate.Worst(slices.DeleteFunc(slices.Clone(cells), func(c simulate.Cell) bool { return c.Horizon != horizon }))
+			worst := simulate.Worst(slices.DeleteFunc(slices.Clone(cells), func(c simulate.Cell) bool {
+				return c.Horizon != horizon || !belongs(c)
+			}))
 			row = append(row, fmt.Sprintf("%.1f (%d)", worst.False.Percent(), worst.Tolerance))
 		}
 		t.AppendRow(row)
 	}
 	for _, rate := range simulate.Rates {
-		cells := slices.DeleteFunc(slices.Clone(r.Cells), func(c simulate.Cell) bool { return c.Rate != rate })
-		row(fmt.Sprintf("%v of the tolerance", rate), cells)
+		row(fmt.Sprintf("%v of the tolerance", rate), r.Cells, func(c simulate.Cell) bool { return c.Rate == rate })
 	}
-	row("the tolerance, every one from 1 to 40, without a limit", r.Scan)
+	for _, habits := range []simulate.Habits{simulate.None, simulate.Yearly} {
+		name := fmt.Sprintf("the tolerance, trying every one from 1 to 40, habits: %s", habits)
+		row(name, r.Scan, func(c simulate.Cell) bool { return c.Habits == habits })
+	}
 	render(t)
 }
 

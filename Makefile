@@ -33,6 +33,10 @@ chaos: setup host ## Have 2,000 users sign in while everything fails at random, 
 	@go build -o build/host/chaos ./sandbox/cmd/chaos
 	@build/host/chaos
 
+.PHONY: simulate
+simulate: ## Hold the verdicts of readiness to migrations whose users' habits are known; print tables (a few minutes)
+	@go run ./sandbox/cmd/simulate
+
 .PHONY: build
 build: host $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions to deploy (linux/arm64), and for this machine
 

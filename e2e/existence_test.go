@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,8 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cognitoidp "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/smithy-go"
-
-	"errors"
 
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"

@@ -70,6 +70,7 @@ var layers = map[string][]string{
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
 	// The tool asks the functions: it reaches no table and no pool by itself.
 	"cmd/migration": {"pkg/history", "pkg/ledger", "pkg/migration", "pkg/preflight", "pkg/progress", "pkg/version"},
+	"pkg/readiness": {},
 }
 
 func TestImportsRunOneWay(t *testing.T) {
@@ -96,25 +97,31 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-// The pure heart knows no clock, no I/O and no AWS.
+// The pure heart and readiness know no clock, no I/O and no AWS.
 func TestHeartIsPure(t *testing.T) {
 	t.Parallel()
-	sources, err := filepath.Glob("../pkg/migration/*.go")
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("no sources: %v", err)
-	}
-	for _, source := range sources {
-		text, err := os.ReadFile(source)
-		if err != nil {
-			t.Fatal(err)
+	for path, beyond := range map[string][]string{
+		"pkg/migration": {},
+		"pkg/readiness": {"gonum.org/v1/gonum/mathext"},
+	} {
+		sources, err := filepath.Glob("../" + path + "/*.go")
+		if err != nil || len(sources) == 0 {
+			t.Fatalf("no sources: %v", err)
 		}
-		if clock := regexp.MustCompile(`time\.(Now|Since|Until|After|Tick|Sleep|NewTimer)\b`).Find(text); clock != nil {
-			t.Errorf("%s reads the clock: %s", source, clock)
+		for _, source := range sources {
+			text, err := os.ReadFile(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if clock := regexp.MustCompile(`time\.(Now|Since|Until|After|Tick|Sleep|NewTimer)\b`).Find(text); clock != nil {
+				t.Errorf("%s reads the clock: %s", source, clock)
+			}
 		}
-	}
-	for _, imported := range goList(t, module+"pkg/migration")[0].Imports {
-		if strings.Contains(imported, ".") || slices.Contains([]string{"os", "net", "net/http", "io", "context", "math/rand"}, imported) {
-			t.Errorf("pkg/migration imports %s", imported)
+		for _, imported := range goList(t, module+path)[0].Imports {
+			impure := []string{"os", "net", "net/http", "io", "context", "math/rand", "math/rand/v2"}
+			if (strings.Contains(imported, ".") || slices.Contains(impure, imported)) && !slices.Contains(beyond, imported) {
+				t.Errorf("%s imports %s", path, imported)
+			}
 		}
 	}
 }
@@ -123,7 +130,7 @@ func TestHeartIsPure(t *testing.T) {
 func TestTriggerLinksNoReports(t *testing.T) {
 	t.Parallel()
 	for _, dependency := range goList(t, module+"functions/migrate")[0].Deps {
-		for _, unwanted := range []string{"service/cloudwatch", "gonum.org", "html/template", "net/rpc", module + "pkg/report", module + "pkg/progress", module + "pkg/gauges", module + "pkg/history", module + "pkg/replay", module + "pkg/preflight", module + "pkg/ledger/dynamo/fsck"} {
+		for _, unwanted := range []string{"service/cloudwatch", "gonum.org", "html/template", "net/rpc", module + "pkg/report", module + "pkg/progress", module + "pkg/gauges", module + "pkg/history", module + "pkg/replay", module + "pkg/preflight", module + "pkg/readiness", module + "pkg/ledger/dynamo/fsck"} {
 			if strings.Contains(dependency, unwanted) {
 				t.Errorf("functions/migrate links %s", dependency)
 			}

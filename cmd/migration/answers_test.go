@@ -114,12 +114,16 @@ func TestAnswersForPeople(t *testing.T) {
 		"preflight":                     {[]string{"preflight"}, asks("preflight", problems), 1},
 		"preflight without errors":      {[]string{"preflight"}, asks("preflight", allRight), 0},
 		"preflight as JSON":             {[]string{"preflight", "--json"}, asks("preflight", problems), 1},
-		"verify":                        {[]string{"verify"}, asks("verify", clean), 0},
-		"verify with findings":          {[]string{"verify"}, asks("verify", found), 1},
-		"rebuild":                       {[]string{"rebuild"}, asks("rebuild", rebuilt), 0},
-		"rebuild of broken streams":     {[]string{"rebuild"}, asks("rebuild", map[string]any{"complete": true, "broken_streams": 5}), 1},
-		"close":                         {[]string{"close"}, asks("close", map[string][]string{"closed": {"2026-06", "2026-07-13"}}), 0},
-		"close again":                   {[]string{"close"}, asks("close", map[string][]string{"closed": {}}), 0},
+		"safeguards":                    {[]string{"safeguards"}, asks("safeguards", map[string]any{"findings": []int{}}), 0},
+		"safeguards that are missing": {[]string{"safeguards"}, asks("safeguards", map[string]any{
+			"findings": []map[string]string{{"kind": "table_policy", "what": "the audit table has no policy"}},
+		}), 1},
+		"verify":                    {[]string{"verify"}, asks("verify", clean), 0},
+		"verify with findings":      {[]string{"verify"}, asks("verify", found), 1},
+		"rebuild":                   {[]string{"rebuild"}, asks("rebuild", rebuilt), 0},
+		"rebuild of broken streams": {[]string{"rebuild"}, asks("rebuild", map[string]any{"complete": true, "broken_streams": 5}), 1},
+		"close":                     {[]string{"close"}, asks("close", map[string][]string{"closed": {"2026-06", "2026-07-13"}}), 0},
+		"close again":               {[]string{"close"}, asks("close", map[string][]string{"closed": {}}), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			startFake(t, tt.answer)

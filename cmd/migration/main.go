@@ -33,6 +33,8 @@ type commands struct {
 	Preflight preflightCommand `cmd:"" group:"Set up and operate" help:"Check how both pools are set up."`
 	Logs      logsCommand      `cmd:"" group:"Set up and operate" help:"Print a function's log lines."`
 
+	Safeguards safeguardsCommand `cmd:"" group:"Keep the record" help:"Look whether what guards the record is still there."`
+
 	Verify  verifyCommand  `cmd:"" group:"Keep the record" help:"Verify the record: all of it, a user or a day."`
 	Rebuild rebuildCommand `cmd:"" group:"Keep the record" help:"Make the progress table again from the audit table."`
 	Close   closeCommand   `cmd:"" group:"Keep the record" help:"Close the days that are over."`

@@ -27,7 +27,11 @@ func (c safeguardsCommand) Run(ctx context.Context, s *stack, out *output) error
 			out.colouredf(red, "%s\n", f.Kind)
 			out.wrapped("  ", f.What)
 		}
-		out.printf("%d things that guard the record are not as they were set up\n", len(look.Findings))
+		if len(look.Findings) == 0 {
+			out.printf("Everything that guards the record is there.\n")
+		} else {
+			out.printf("Findings: %v\n", len(look.Findings))
+		}
 	}
 	if err == nil && len(look.Findings) > 0 {
 		return errFound

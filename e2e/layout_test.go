@@ -47,7 +47,7 @@ var layers = map[string][]string{
 	"pkg/config":                       {},
 	"pkg/function":                     {},
 	"pkg/emf":                          {},
-	"pkg/oldpool":                      {"pkg/migration"},
+	"pkg/oldpool":                      {"pkg/config", "pkg/migration"},
 	"pkg/ledger":                       {"pkg/migration", "pkg/redact"},
 	"pkg/ledger/memory":                {"pkg/ledger", "pkg/migration"},
 	"pkg/ledger/dynamo":                {"pkg/ledger", "pkg/ledger/dynamo/internal/table", "pkg/migration", "pkg/redact"},
@@ -64,7 +64,7 @@ var layers = map[string][]string{
 	"pkg/request":                      {"pkg/redact"},
 	"pkg/cognitoevent":                 {"pkg/migration"},
 	"pkg/recorder":                     {"pkg/emf", "pkg/ledger", "pkg/migration", "pkg/redact"},
-	"pkg/signin":                       {"pkg/cognitoevent", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/version"},
+	"pkg/signin":                       {"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/version"},
 	"pkg/report":                       {"pkg/ledger", "pkg/progress", "pkg/redact", "pkg/request", "pkg/version"},
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
 }

@@ -1,6 +1,7 @@
 package cognitoevent
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -11,7 +12,8 @@ import (
 type UserMigration struct {
 	Event
 	Trigger  migration.Trigger
-	Password string // empty for a forgotten password
+	Password string            // empty for a forgotten password
+	Metadata map[string]string // what the app sends along: validationData if there is any, else clientMetadata
 }
 
 // ParseUserMigration reads an event of the user migration trigger. Its errors quote nothing of the event.
@@ -27,7 +29,26 @@ func ParseUserMigration(raw []byte) (UserMigration, error) {
 	if e.Trigger == migration.SignIn && e.Password == "" {
 		return e, errors.New(`field "password" is missing`)
 	}
+	e.Metadata = texts(e.Request["validationData"])
+	if len(e.Metadata) == 0 {
+		e.Metadata = texts(e.Request["clientMetadata"])
+	}
 	return e, nil
+}
+
+// texts reads an object of texts; it leaves out what is none, since Cognito's ClientMetadata holds nothing else.
+func texts(raw json.RawMessage) map[string]string {
+	var members map[string]any
+	if json.Unmarshal(raw, &members) != nil {
+		return nil
+	}
+	found := map[string]string{}
+	for name, value := range members {
+		if text, ok := value.(string); ok {
+			found[name] = text
+		}
+	}
+	return found
 }
 
 // Answer gives the event back: with the user's attributes if the user migrates, with the response untouched if not.

@@ -25,7 +25,7 @@ func (i inspector) checkSetUp(ctx context.Context, _ struct{}) (any, error) {
 	pools := func(connection aws.Config) *cognitoidentityprovider.Client {
 		return cognitoidentityprovider.NewFromConfig(connection, func(o *cognitoidentityprovider.Options) { o.RetryMaxAttempts = 10 })
 	}
-	return preflight.Check(preflight.Look(ctx, preflight.Targets{
+	snapshot := preflight.Look(ctx, preflight.Targets{
 		Old:         pools(i.oldConnection),
 		OldPoolID:   i.oldPool.UserPoolID,
 		OldClientID: i.oldPool.AppClientID,
@@ -33,5 +33,9 @@ func (i inspector) checkSetUp(ctx context.Context, _ struct{}) (any, error) {
 		NewPoolID:   i.preflight.NewUserPoolID,
 		Lambda:      lambda.NewFromConfig(i.aws),
 		Function:    i.preflight.MigrateFunction,
-	})), nil
+	})
+	if snapshot.OldClient != nil && i.oldPool.AppClientHasSecret {
+		snapshot.OldClient.ClientSecret = nil // the trigger knows it: it is no mistake
+	}
+	return preflight.Check(snapshot), nil
 }

@@ -160,6 +160,7 @@ func TestAnAnswerIsReadThoughTheBodyIsClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = response.Body.Close() }()
 	_ = body.Close()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil || string(answer) != tokens {

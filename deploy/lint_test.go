@@ -8,7 +8,7 @@ import (
 
 func TestTemplatesAreCleanOfLint(t *testing.T) {
 	needs(t, "cfn-lint", "--version")
-	out, err := exec.CommandContext(t.Context(), "cfn-lint", mainTemplate, dashboardTemplate).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "cfn-lint", mainTemplate, dashboardTemplate, oldAccountTemplate).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

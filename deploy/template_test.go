@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	mainTemplate      = "../template.yaml"
-	dashboardTemplate = "../dashboards/template.yaml"
+	mainTemplate       = "../template.yaml"
+	dashboardTemplate  = "../dashboards/template.yaml"
+	oldAccountTemplate = "old-account.yaml"
 )
 
 type template struct {
@@ -131,6 +132,7 @@ func (r *ref) UnmarshalJSON(text []byte) error {
 }
 
 type statement struct {
+	If        string // the template's condition; "not …" where it does not hold; empty for always
 	Effect    string
 	Principal any
 	Action    list[string]
@@ -140,8 +142,44 @@ type statement struct {
 
 type policy struct{ Statement []statement }
 
+// UnmarshalJSON also reads statements that depend on a condition.
+func (p *policy) UnmarshalJSON(text []byte) error {
+	var written struct{ Statement []json.RawMessage }
+	if err := json.Unmarshal(text, &written); err != nil {
+		return err
+	}
+	for _, raw := range written.Statement {
+		var choice struct {
+			If []json.RawMessage `json:"Fn::If"`
+		}
+		if err := json.Unmarshal(raw, &choice); err != nil {
+			return err
+		}
+		branches := map[string]json.RawMessage{"": raw}
+		if choice.If != nil {
+			var condition string
+			if err := json.Unmarshal(choice.If[0], &condition); err != nil {
+				return err
+			}
+			branches = map[string]json.RawMessage{condition: choice.If[1], "not " + condition: choice.If[2]}
+		}
+		for condition, branch := range branches {
+			var s statement
+			if err := json.Unmarshal(branch, &s); err != nil {
+				return err
+			}
+			if s.Effect != "" { // else it is AWS::NoValue
+				s.If = condition
+				p.Statement = append(p.Statement, s)
+			}
+		}
+	}
+	return nil
+}
+
 // grant is one action on one resource, as a role may do it.
 type grant struct {
+	when         string // the template's condition, as of a statement
 	role, action string
 	resource     ref
 	condition    map[string]map[string]list[ref]
@@ -157,7 +195,7 @@ func grants(t *testing.T) []grant {
 			}
 			for _, action := range s.Action {
 				for _, r := range s.Resource {
-					all = append(all, grant{role, action, r, s.Condition})
+					all = append(all, grant{s.If, role, action, r, s.Condition})
 				}
 			}
 		}
@@ -233,6 +271,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"sqs:ReceiveMessage", spool, []string{replay}},
 		{"cognito-idp:AdminInitiateAuth", oldPool, []string{migrate}},
 		{"cognito-idp:AdminGetUser", oldPool, []string{inspect, migrate}},
+		{"cognito-idp:DescribeUserPoolClient", oldPool, []string{inspect, migrate}},
+		{"sts:AssumeRole", "${OldPoolRoleArn}", []string{inspect, migrate}},
 	} {
 		var roles []string
 		for _, g := range all {
@@ -251,6 +291,53 @@ func TestWhoMayDoWhat(t *testing.T) {
 		if asksCognito && g.role != migrate && g.role != inspect || readsEvents && g.role == report {
 			t.Errorf("%s has %s on %s", g.role, g.action, g.resource)
 		}
+	}
+}
+
+// The old pool is asked with the functions' own rights, or as a role of its account; and the trigger reads the app client's secret only if
+// there is one.
+func TestTheOldPoolIsAskedInOneWay(t *testing.T) {
+	const oldPool = "arn:${AWS::Partition}:cognito-idp:${OldRegion}:${AWS::AccountId}:userpool/${UserPoolId}"
+	var own []string
+	for _, g := range grants(t) {
+		want := "not OldPoolRole"
+		switch {
+		case g.action == "sts:AssumeRole":
+			want = "OldPoolRole"
+		case g.resource != oldPool:
+			continue
+		case g.role == "MigrateRole" && g.action == "cognito-idp:DescribeUserPoolClient":
+			want = "ReadSecret"
+		default:
+			own = append(own, g.action)
+		}
+		if g.when != want {
+			t.Errorf("%s has %s on %s if %q, want %q", g.role, g.action, g.resource, g.when, want)
+		}
+	}
+	var role struct {
+		AssumeRolePolicyDocument policy
+		Policies                 []struct{ PolicyDocument policy }
+	}
+	decode(t, read(t, oldAccountTemplate).Resources["OldPoolRole"].Properties, &role)
+	trusted := role.AssumeRolePolicyDocument.Statement[0]
+	conditions := map[string]map[string]list[ref]{
+		"StringEquals": {"sts:ExternalId": {"${ExternalId}"}},
+		"ArnLike": {"aws:PrincipalArn": {
+			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-MigrateRole-*",
+			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-InspectRole-*",
+		}},
+	}
+	if diff := cmp.Diff(conditions, trusted.Condition); diff != "" {
+		t.Errorf("who may take the role on (-want +got):\n%s", diff)
+	}
+	allowed := role.Policies[0].PolicyDocument.Statement[0]
+	slices.Sort(own)
+	if diff := cmp.Diff(slices.Compact(own), slices.Sorted(slices.Values(allowed.Action))); diff != "" {
+		t.Errorf("rights on the old pool (-own +role in the other account):\n%s", diff)
+	}
+	if !slices.Equal(allowed.Resource, list[ref]{"arn:${AWS::Partition}:cognito-idp:${PoolRegion}:${AWS::AccountId}:userpool/${UserPoolId}"}) {
+		t.Errorf("the role may ask %s", allowed.Resource)
 	}
 }
 

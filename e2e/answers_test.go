@@ -67,6 +67,11 @@ func withFactors(factors ...string) func(*cognito.User) {
 	return func(u *cognito.User) { u.MFA = factors }
 }
 
+// refusedBy refuses a user by the text of a NotAuthorizedException.
+func refusedBy(text string) func(*cognito.User) {
+	return func(u *cognito.User) { u.SignInError = text }
+}
+
 func disabled(u *cognito.User)   { u.Disabled = true }
 func unverified(u *cognito.User) { u.Attributes["email_verified"] = "false" }
 
@@ -77,6 +82,8 @@ func answerTable() []answerRow {
 		{name: "right password", trigger: in, answer: handsOver},
 		{name: "wrong password", trigger: in, password: wrong, reason: migration.WrongPassword, answer: untouched},
 		{name: "locked out", trigger: in, user: func(u *cognito.User) { u.FailedSignIns = 14 }, reason: migration.TooManyAttempts, answer: untouched},
+		{name: "threat protection", trigger: in, user: refusedBy("Unable to login because of security reasons."), reason: migration.ThreatProtection, answer: untouched, exception: "NotAuthorizedException"},
+		{name: "an expired temporary password", trigger: in, user: refusedBy("Temporary password has expired and must be reset by an administrator."), reason: migration.TemporaryPasswordExpired, answer: untouched, exception: "NotAuthorizedException"},
 		{name: "the old pool's trigger refuses", trigger: in, user: func(u *cognito.User) { u.PreAuthenticationError = "not today" }, reason: migration.OldPoolTrigger, answer: untouched, exception: "UserLambdaValidationException"},
 		{name: "removed after confirmation", trigger: in, before: &migration.Event{Kind: migration.Confirmation, ID: "confirmation"}, reason: migration.RemovedAfterConfirmation, answer: untouched},
 		{name: "removed after confirmation, forgot password", trigger: forgot, before: &migration.Event{Kind: migration.Confirmation, ID: "confirmation"}, reason: migration.RemovedAfterConfirmation, answer: untouched},

@@ -80,8 +80,10 @@ func (a *account) run(function string, work func()) bool {
 
 type oldPoolFunc func() migration.Answer
 
-func (f oldPoolFunc) SignIn(context.Context, string, string) migration.Answer { return f() }
-func (f oldPoolFunc) Lookup(context.Context, string) migration.Answer         { return f() }
+func (f oldPoolFunc) SignIn(context.Context, string, string, map[string]string) migration.Answer {
+	return f()
+}
+func (f oldPoolFunc) Lookup(context.Context, string) migration.Answer { return f() }
 
 type spoolFunc func(migration.Event) error
 

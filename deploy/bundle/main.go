@@ -44,7 +44,9 @@ func bundle(root, out string) error {
 			return err
 		}
 	}
-	for to, from := range map[string]string{"dashboards/template.yaml": "dashboards/template.yaml", "deploy": "deploy/deploy"} {
+	for to, from := range map[string]string{
+		"dashboards/template.yaml": "dashboards/template.yaml", "deploy": "deploy/deploy", "old-account.yaml": "deploy/old-account.yaml",
+	} {
 		if files[to], err = os.ReadFile(filepath.Join(root, from)); err != nil {
 			return err
 		}

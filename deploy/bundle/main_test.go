@@ -83,7 +83,7 @@ func TestAFunctionThatIsNotBuiltIsMissed(t *testing.T) {
 func builtRepository(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, name := range []string{"template.yaml", "dashboards/template.yaml", "deploy/deploy"} {
+	for _, name := range []string{"template.yaml", "dashboards/template.yaml", "deploy/deploy", "deploy/old-account.yaml"} {
 		write(t, root, name, read(t, filepath.Join("..", ".."), name))
 	}
 	functions, err := filepath.Glob("../../functions/*")

@@ -38,9 +38,10 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	if err != nil {
 		return nil, err
 	}
+	connection := oldpool.Connect(ctx, aws, cfg.OldPool)
 	i := inspector{
-		store: dynamo.New(aws, cfg.Tables, 2*time.Second), old: oldpool.New(aws, cfg.OldPool, 2*time.Second),
-		aws: aws, oldPool: cfg.OldPool, preflight: cfg.Preflight,
+		store: dynamo.New(aws, cfg.Tables, 2*time.Second), old: oldpool.New(connection, cfg.OldPool, 2*time.Second),
+		aws: aws, oldConnection: connection, oldPool: cfg.OldPool, preflight: cfg.Preflight,
 	}
 	return request.Handler(slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		request.NewView("user", i.user),
@@ -52,11 +53,12 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 }
 
 type inspector struct {
-	store     *dynamo.Store
-	old       *oldpool.Pool
-	aws       aws.Config
-	oldPool   oldpool.Config
-	preflight preflight.Config
+	store         *dynamo.Store
+	old           *oldpool.Pool
+	aws           aws.Config // in the new pool's Region and account
+	oldConnection aws.Config // to the old pool
+	oldPool       oldpool.Config
+	preflight     preflight.Config
 }
 
 type userRequest struct {

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -23,20 +22,20 @@ func (i inspector) checkSetUp(ctx context.Context, _ struct{}) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	pools := func(region string) *cognitoidentityprovider.Client {
-		return cognitoidentityprovider.NewFromConfig(i.aws, func(o *cognitoidentityprovider.Options) {
-			o.Region = region
-			o.RetryMaxAttempts = 10
-		})
+	pools := func(connection aws.Config) *cognitoidentityprovider.Client {
+		return cognitoidentityprovider.NewFromConfig(connection, func(o *cognitoidentityprovider.Options) { o.RetryMaxAttempts = 10 })
 	}
-	oldRegion, _, _ := strings.Cut(i.oldPool.UserPoolID, "_")
-	return preflight.Check(preflight.Look(ctx, preflight.Targets{
-		Old:         pools(cmp.Or(i.oldPool.Region, oldRegion)),
+	snapshot := preflight.Look(ctx, preflight.Targets{
+		Old:         pools(i.oldConnection),
 		OldPoolID:   i.oldPool.UserPoolID,
 		OldClientID: i.oldPool.AppClientID,
-		New:         pools(i.aws.Region),
+		New:         pools(i.aws),
 		NewPoolID:   i.preflight.NewUserPoolID,
 		Lambda:      lambda.NewFromConfig(i.aws),
 		Function:    i.preflight.MigrateFunction,
-	})), nil
+	})
+	if snapshot.OldClient != nil && i.oldPool.AppClientHasSecret {
+		snapshot.OldClient.ClientSecret = nil // the trigger knows it: it is no mistake
+	}
+	return preflight.Check(snapshot), nil
 }

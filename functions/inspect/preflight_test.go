@@ -61,6 +61,40 @@ func TestPreflightAsksEveryRegion(t *testing.T) {
 	}
 }
 
+// A secret of the old pool's app client is a mistake unless the trigger knows of it.
+func TestPreflightKnowsOfTheSecret(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeUserPoolClient") {
+			_, _ = w.Write([]byte(`{"UserPoolClient":{"ClientId":"1old","ClientSecret":"canary"}}`))
+			return
+		}
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer server.Close()
+	for name, value := range map[string]string{
+		"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
+	} {
+		t.Setenv(name, value)
+	}
+	for choice, want := range map[string]bool{"no": true, "yes": false} {
+		handle, err := run(t.Context(), append(slices.Clone(environ), "APP_CLIENT_HAS_SECRET="+choice))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := handle(t.Context(), json.RawMessage(`{"view":"preflight"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := strings.Contains(string(text), `"old_client_secret"`); found != want || strings.Contains(string(text), "canary") {
+			t.Errorf("%s: found: %t, want %t: %s", choice, found, want, text)
+		}
+	}
+}
+
 func TestPreflightNeedsItsVariables(t *testing.T) {
 	handle, err := run(t.Context(), environ[:4])
 	if err != nil {

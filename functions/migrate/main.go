@@ -46,6 +46,8 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	old := oldpool.New(oldpool.Connect(ctx, aws, cfg.OldPool), cfg.OldPool, cfg.SignIn.OldPoolBudget*3/5)
+	old.ReadSecret(ctx)
 	records := recorder.New(
 		cfg.SignIn.Config,
 		ledger.New(dynamo.New(aws, cfg.Tables, cfg.SignIn.LedgerBudget*2/5), cfg.Windows, time.Now),
@@ -54,7 +56,7 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	return signin.New(
 		cfg.SignIn,
 		cfg.Policy,
-		oldpool.New(aws, cfg.OldPool, cfg.SignIn.OldPoolBudget*3/5),
+		old,
 		records,
 		log,
 		time.Now,

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/oldpool"
 )
 
 // Every mistake in the configuration is found at start, named by its variable, and told what is allowed.
@@ -24,6 +26,12 @@ func TestConfiguration(t *testing.T) {
 		{"USER_POOL_ID=", []string{"USER_POOL_ID"}},
 		{"USER_POOL_ID=my pool", []string{"USER_POOL_ID", "eu-west-1_"}},
 		{"APP_CLIENT_ID=-", []string{"APP_CLIENT_ID", "letters and digits"}},
+		{"APP_CLIENT_HAS_SECRET=maybe", []string{"APP_CLIENT_HAS_SECRET", "maybe", "yes, no"}},
+		{"FORWARD_METADATA=true", []string{"FORWARD_METADATA", "true", "yes, no"}},
+		{"FORWARD_METADATA=yes", nil},
+		{"OLD_POOL_ROLE_ARN=old-pool", []string{"OLD_POOL_ROLE_ARN", "old-pool", "arn:aws:iam::"}},
+		{"OLD_POOL_ROLE_ARN=arn:aws:iam::123456789012:user/ada", []string{"OLD_POOL_ROLE_ARN", "a role's ARN"}},
+		{"OLD_POOL_EXTERNAL_ID=agreed", []string{"OLD_POOL_EXTERNAL_ID", "OLD_POOL_ROLE_ARN"}},
 		{"REGION=us-east-1", []string{"REGION", "eu-west-1"}},
 		{"AUDIT_TABLE=", []string{"AUDIT_TABLE"}},
 		{"PROGRESS_TABLE=", []string{"PROGRESS_TABLE"}},
@@ -63,6 +71,19 @@ func TestConfiguration(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What an external id may look like is only asked for a role.
+func TestExternalIDs(t *testing.T) {
+	for id, want := range map[string]bool{"": true, "agreed-1": true, "a": false, "two words": false, strings.Repeat("x", 1225): false} {
+		c := oldpool.Config{
+			UserPoolID: "eu-west-1_aB3dE5gH7", AppClientID: "1example23456789", RoleARN: "arn:aws:iam::123456789012:role/path/old", ExternalID: id,
+		}
+		err := c.Validate()
+		if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "OLD_POOL_EXTERNAL_ID") {
+			t.Errorf("%.20q: %v", id, err)
+		}
 	}
 }
 

@@ -36,14 +36,19 @@ func ParseUserMigration(raw []byte) (UserMigration, error) {
 
 // metadata leaves out what is no string: apps may send what they like, and it must not keep anybody from signing in.
 func (e UserMigration) metadata() map[string]string {
-	texts := map[string]string{}
+	var texts map[string]string
 	for _, member := range []string{"validationData", "clientMetadata"} {
 		var values map[string]any
 		_ = e.Request.Read(member, &values)
 		for name, value := range values {
-			if text, ok := value.(string); ok {
-				texts[name] = text
+			text, ok := value.(string)
+			if !ok {
+				continue
 			}
+			if texts == nil {
+				texts = map[string]string{}
+			}
+			texts[name] = text
 		}
 	}
 	return texts

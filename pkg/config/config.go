@@ -57,6 +57,20 @@ func variable(cfg reflect.Type, field string) string {
 	return field
 }
 
+// YesNo is a choice.
+type YesNo bool
+
+// UnmarshalText accepts yes and no.
+func (c *YesNo) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "yes", "no":
+		*c = string(text) == "yes"
+		return nil
+	default:
+		return fmt.Errorf("%q is not allowed: allowed is yes, no", text)
+	}
+}
+
 // AWS loads the SDK's configuration from the environment, as Lambda sets it. The SDK's own log is off: it is plain text, and
 // nobody can say what it may quote.
 func AWS(ctx context.Context) (aws.Config, error) {

@@ -75,6 +75,8 @@ var advice = map[migration.Reason]string{
 	migration.Disabled:                 "the account is disabled in the old pool. Enable it there if that was a mistake.",
 	migration.Unconfirmed:              "the user never confirmed the account in the old pool. Confirm it there, or have the user sign up again.",
 	migration.PasswordResetRequired:    "an administrator reset the password in the old pool. Tell the user to choose \"forgot password\".",
+	migration.TemporaryPasswordExpired: "the temporary password, which an administrator had set in the old pool, has expired. Tell the user to choose \"forgot password\", or set a new password there.",
+	migration.ThreatProtection:         "the old pool's threat protection blocked the sign-in, whatever the password was. Look at the user's sign-in history and at the rules of threat protection in the old pool's console.",
 	migration.ExternalProvider:         "the user signs in with an external provider (SAML, OIDC or social) and has no password to migrate. Tell the user to sign in with that provider.",
 	migration.AccountStatus:            "the account is in a state that this migration does not know. Look it up in the old pool's console.",
 	migration.NoVerifiedContact:        "the user asked for a new password but has no verified email address or phone number to send a code to. Tell the user to sign in with the password, or verify an address in the old pool.",

@@ -47,6 +47,8 @@ const (
 	Disabled                 Reason = "disabled"
 	Unconfirmed              Reason = "unconfirmed"
 	PasswordResetRequired    Reason = "password_reset_required"
+	TemporaryPasswordExpired Reason = "temporary_password_expired"
+	ThreatProtection         Reason = "threat_protection"
 	ExternalProvider         Reason = "external_provider"
 	AccountStatus            Reason = "account_status"
 	NoVerifiedContact        Reason = "no_verified_contact"
@@ -72,6 +74,7 @@ var outcomes = map[Reason]Outcome{
 	Disabled: Rejected, Unconfirmed: Rejected, PasswordResetRequired: Rejected, ExternalProvider: Rejected,
 	AccountStatus: Rejected, NoVerifiedContact: Rejected, OldPoolTrigger: Rejected, ForgotPasswordRefused: Rejected,
 	AttributeRejected: Rejected, AliasUnverified: Rejected, RemovedAfterConfirmation: Rejected,
+	TemporaryPasswordExpired: Rejected, ThreatProtection: Rejected,
 
 	Throttled: Failed, OldPoolUnavailable: Failed, Timeout: Failed, AuditUnavailable: Failed,
 	Misconfigured: Failed, Internal: Failed,

@@ -5,41 +5,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	cognito "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// Config names the old pool.
+// Config names the old pool, and says how to ask it.
 type Config struct {
 	UserPoolID  string `env:"USER_POOL_ID,required,notEmpty"`
 	AppClientID string `env:"APP_CLIENT_ID,required,notEmpty"`
 	Region      string `env:"REGION"` // the pool's Region, as its id has it, if empty
+
+	// AppClientHasSecret: the app client has a secret, and Cognito tells it.
+	AppClientHasSecret config.YesNo `env:"APP_CLIENT_HAS_SECRET" envDefault:"no"`
+
+	// RoleARN is the role to ask as, in the pool's account, if that is another one; ExternalID is what its trust policy asks for.
+	RoleARN    string `env:"OLD_POOL_ROLE_ARN"`
+	ExternalID string `env:"OLD_POOL_EXTERNAL_ID"`
 }
 
 var (
 	poolID   = regexp.MustCompile(`^([\w-]+)_[0-9a-zA-Z]+$`)
 	clientID = regexp.MustCompile(`^\w{1,128}$`)
 	region   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+	roleARN  = regexp.MustCompile(`^arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
+	// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+	externalID = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
 )
 
-// Validate names the variable that does not fit.
+// Validate names the variables that do not fit.
 func (c Config) Validate() error {
 	var errs []error
 	id := poolID.FindStringSubmatch(c.UserPoolID)
@@ -52,7 +55,26 @@ func (c Config) Validate() error {
 	if c.Region != "" && id != nil && region.MatchString(id[1]) && id[1] != c.Region {
 		errs = append(errs, fmt.Errorf("REGION is %q: allowed is %s, where USER_POOL_ID is, or nothing", c.Region, id[1]))
 	}
+	if c.RoleARN != "" && !roleARN.MatchString(c.RoleARN) {
+		errs = append(errs, fmt.Errorf("OLD_POOL_ROLE_ARN is %q: allowed is a role's ARN like arn:aws:iam::123456789012:role/name, or nothing",
+			c.RoleARN))
+	}
+	switch {
+	case c.ExternalID != "" && c.RoleARN == "":
+		errs = append(errs, errors.New("OLD_POOL_EXTERNAL_ID is set: allowed is nothing, since OLD_POOL_ROLE_ARN names no role"))
+	case c.ExternalID != "" && (!externalID.MatchString(c.ExternalID) || len(c.ExternalID) > 1224):
+		errs = append(errs, fmt.Errorf("OLD_POOL_EXTERNAL_ID is %q: allowed are 2 to 1224 letters, digits and any of +=,.@:/-_, or nothing",
+			c.ExternalID))
+	}
 	return errors.Join(errs...)
+}
+
+// region is the old pool's Region.
+func (c Config) region() string {
+	if id := poolID.FindStringSubmatch(c.UserPoolID); c.Region == "" && id != nil {
+		return id[1]
+	}
+	return c.Region
 }
 
 // Pool asks one user pool. Its methods do not fail: what could not be found out is in the answer.
@@ -60,55 +82,50 @@ type Pool struct {
 	config Config
 	auth   *cognito.Client
 	lookup *cognito.Client
-
-	authConnections *http.Transport
-	lastUsed        atomic.Int64 // wall clock, in Unix nanoseconds
+	secret *secret // nil if the app client has none
 }
 
-// New returns a pool. AdminGetUser is tried again within the caller's deadline, each try for at most the given time.
-// AdminInitiateAuth is sent once: it counts as a wrong password and sends codes to the user.
+// New returns a pool that is asked with a configuration of Connect's. AdminGetUser is tried again within the caller's deadline, each
+// try for at most the given time. AdminInitiateAuth is sent once: it counts as a wrong password and sends codes to the user.
 func New(cfg aws.Config, config Config, try time.Duration) *Pool {
-	cfg = cfg.Copy()
-	cfg.Region = config.Region
-	if id := poolID.FindStringSubmatch(config.UserPoolID); cfg.Region == "" && id != nil {
-		cfg.Region = id[1]
-	}
-	connections := awshttp.NewBuildableClient().GetTransport()
-	return &Pool{
-		config:          config,
-		authConnections: connections,
+	transport := connections()
+	p := &Pool{
+		config: config,
 		auth: cognito.NewFromConfig(cfg, func(o *cognito.Options) {
-			o.HTTPClient = &http.Client{
-				Transport:     connections,
-				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			}
-			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-				o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverSent)}
-				o.MaxBackoff = maxBackoff
-			})
+			o.HTTPClient = newSender(transport, 0)
+			o.Retryer = sendOnce()
 		}),
 		lookup: cognito.NewFromConfig(cfg, func(o *cognito.Options) {
-			o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(try)
-			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts = 5 // the deadline ends it sooner
-				o.MaxBackoff = maxBackoff
-				o.RateLimiter = ratelimit.None
-			})
+			o.HTTPClient = newSender(transport, try)
+			o.Retryer = patient(try)
 		}),
+	}
+	if config.AppClientHasSecret {
+		p.secret = &secret{read: p.describeSecret}
+	}
+	return p
+}
+
+// ReadSecret reads the app client's secret, if it has one, so that no sign-in has to wait for it. If that fails, the next sign-in reads
+// it, and says why it can't.
+func (p *Pool) ReadSecret(ctx context.Context) {
+	if p.secret != nil {
+		_, _ = p.secret.get(ctx)
 	}
 }
 
-// maxBackoff keeps the pauses between tries small against a budget of a few seconds.
-const maxBackoff = 200 * time.Millisecond
-
-// neverSent allows another try only if no connection could be made.
-func neverSent(err error) aws.Ternary {
-	var op *net.OpError
-	return aws.BoolTernary(errors.As(err, &op) && op.Op == "dial")
+func (p *Pool) describeSecret(ctx context.Context) (string, error) {
+	out, err := p.lookup.DescribeUserPoolClient(ctx, &cognito.DescribeUserPoolClientInput{
+		UserPoolId: &p.config.UserPoolID, ClientId: &p.config.AppClientID,
+	})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.UserPoolClient.ClientSecret), nil
 }
 
-// SignIn checks a password and looks the user up, both at the same time.
-func (p *Pool) SignIn(ctx context.Context, username, password string) migration.Answer {
+// SignIn checks a password and looks the user up, both at the same time. The metadata goes to the old pool's triggers.
+func (p *Pool) SignIn(ctx context.Context, username, password string, metadata map[string]string) migration.Answer {
 	if !isUsername(username) {
 		return p.Lookup(ctx, username)
 	}
@@ -117,7 +134,6 @@ func (p *Pool) SignIn(ctx context.Context, username, password string) migration.
 		answer.Authentication = migration.Authentication{Reason: migration.WrongPassword, Exception: "PasswordTooLong"}
 		return answer
 	}
-	p.dropStaleConnections()
 	var answer migration.Answer
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -126,7 +142,7 @@ func (p *Pool) SignIn(ctx context.Context, username, password string) migration.
 				answer.Authentication = migration.Authentication{Reason: migration.Internal, Exception: "Panic"}
 			}
 		}()
-		answer.Authentication = p.authenticate(ctx, username, password)
+		answer.Authentication = p.authenticate(ctx, username, password, metadata)
 	})
 	found := p.Lookup(ctx, username)
 	wg.Wait()
@@ -134,21 +150,8 @@ func (p *Pool) SignIn(ctx context.Context, username, password string) migration.
 	return answer
 }
 
-// stale is how long an unused connection is trusted.
-const stale = 30 * time.Second
-
-// dropStaleConnections: Lambda freezes the process between invocations, and the other side may have closed a connection
-// meanwhile. A request that finds out is lost, and AdminInitiateAuth must not be sent twice. The wall clock goes on while
-// the process is frozen; the monotonic clock may not.
-func (p *Pool) dropStaleConnections() {
-	now := time.Now().UnixNano()
-	if last := p.lastUsed.Swap(now); now-last > int64(stale) {
-		p.authConnections.CloseIdleConnections()
-	}
-}
-
-func (p *Pool) authenticate(ctx context.Context, username, password string) migration.Authentication {
-	out, err := p.auth.AdminInitiateAuth(ctx, &cognito.AdminInitiateAuthInput{
+func (p *Pool) authenticate(ctx context.Context, username, password string, metadata map[string]string) migration.Authentication {
+	input := &cognito.AdminInitiateAuthInput{
 		UserPoolId: &p.config.UserPoolID,
 		ClientId:   &p.config.AppClientID,
 		AuthFlow:   types.AuthFlowTypeAdminUserPasswordAuth,
@@ -156,7 +159,9 @@ func (p *Pool) authenticate(ctx context.Context, username, password string) migr
 			"USERNAME": username,
 			"PASSWORD": password,
 		},
-	})
+		ClientMetadata: metadata,
+	}
+	out, err := p.initiateAuth(ctx, input)
 	switch {
 	case err != nil:
 		reason := authenticationReason(err)
@@ -168,6 +173,32 @@ func (p *Pool) authenticate(ctx context.Context, username, password string) migr
 	default:
 		return migration.Authentication{Reason: migration.Internal, Exception: "EmptyAnswer"}
 	}
+}
+
+// initiateAuth sends the call with the hash of the app client's secret, if it has one. If Cognito refuses the hash, it has not looked at
+// the password: with another secret the call may be sent once more.
+func (p *Pool) initiateAuth(ctx context.Context, input *cognito.AdminInitiateAuthInput) (*cognito.AdminInitiateAuthOutput, error) {
+	if p.secret == nil {
+		return p.auth.AdminInitiateAuth(ctx, input)
+	}
+	current, err := p.secret.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hash := func(secret string) {
+		input.AuthParameters["SECRET_HASH"] = secretHash(secret, input.AuthParameters["USERNAME"], p.config.AppClientID)
+	}
+	hash(current)
+	out, err := p.auth.AdminInitiateAuth(ctx, input)
+	if !isWrongHash(err) {
+		return out, err
+	}
+	newer, renewErr := p.secret.renew(ctx, current)
+	if newer == "" || renewErr != nil {
+		return out, err
+	}
+	hash(newer)
+	return p.auth.AdminInitiateAuth(ctx, input)
 }
 
 // Cognito's limits, in characters. Nobody can have a longer name or password: who gives one is refused like anybody else.
@@ -216,98 +247,6 @@ func (p *Pool) Lookup(ctx context.Context, username string) migration.Answer {
 		return migration.Answer{AccountReason: migration.Internal, AccountException: "NoSub"}
 	}
 	return migration.Answer{Account: account}
-}
-
-// codes gives the reasons for the exceptions by which both calls can fail, and those that either can.
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminInitiateAuth.html#API_AdminInitiateAuth_Errors
-// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/CommonErrors.html
-var codes = map[string]migration.Reason{
-	"UserNotFoundException":          migration.UnknownUser,
-	"InvalidPasswordException":       migration.WrongPassword, // not AWS's answer, but an emulator's
-	"UserNotConfirmedException":      migration.Unconfirmed,
-	"PasswordResetRequiredException": migration.PasswordResetRequired,
-
-	// The old pool's own trigger refused; or it broke, and we do not know what it would have said.
-	"UserLambdaValidationException":  migration.OldPoolTrigger,
-	"UnexpectedLambdaException":      migration.OldPoolUnavailable,
-	"InvalidLambdaResponseException": migration.Misconfigured,
-
-	"InternalErrorException":      migration.OldPoolUnavailable,
-	"InternalFailure":             migration.OldPoolUnavailable,
-	"InternalServerError":         migration.OldPoolUnavailable,
-	"ServiceUnavailable":          migration.OldPoolUnavailable,
-	"ServiceUnavailableException": migration.OldPoolUnavailable,
-}
-
-func authenticationReason(err error) migration.Reason {
-	var refused *types.NotAuthorizedException
-	if errors.As(err, &refused) {
-		// Cognito has no types of its own for its lockout, and for a client that should not have been used: their texts are all
-		// that tells them from a wrong password.
-		// https://docs.aws.amazon.com/cognito/latest/developerguide/authentication.html#authentication-flow-lockout-behavior
-		switch text := strings.ToLower(refused.ErrorMessage()); {
-		case strings.Contains(text, "attempts exceeded"):
-			return migration.TooManyAttempts
-		case strings.Contains(text, "secret hash"):
-			return migration.Misconfigured // the app client has a secret: this would be everyone's wrong password
-		default:
-			return migration.WrongPassword
-		}
-	}
-	return reason(err)
-}
-
-func lookupReason(err error) migration.Reason {
-	switch r := reason(err); r.Outcome() {
-	case migration.Failed:
-		return r
-	default:
-		if r == migration.UnknownUser {
-			return r
-		}
-		return migration.Misconfigured // AdminGetUser runs no trigger and checks no password
-	}
-}
-
-func reason(err error) migration.Reason {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		if r, ok := codes[api.ErrorCode()]; ok {
-			return r
-		}
-		if _, ok := retry.DefaultThrottleErrorCodes[api.ErrorCode()]; ok {
-			return migration.Throttled
-		}
-		var response *awshttp.ResponseError
-		if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
-			return migration.OldPoolUnavailable
-		}
-		// Cognito understood and will say the same again: a wrong id, a flow that is not allowed, a right that is missing,
-		// or an exception that is newer than this code.
-		return migration.Misconfigured
-	}
-	var timeout interface{ Timeout() bool }
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		return migration.Timeout
-	}
-	return migration.OldPoolUnavailable
-}
-
-// exception names an error without its message, which may quote what the user typed.
-func exception(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return name(api.ErrorCode())
-	}
-	var op *net.OpError
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return "DeadlineExceeded"
-	case errors.As(err, &op):
-		return "Network." + op.Op
-	default:
-		return "Network"
-	}
 }
 
 var apiName = regexp.MustCompile(`^\w{1,64}$`)

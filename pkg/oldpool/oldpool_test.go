@@ -43,7 +43,7 @@ func TestPanicBesideTheCaller(t *testing.T) {
 		}
 		return signed(ctx)
 	})
-	answer := p.SignIn(t.Context(), "ada", "password")
+	answer := p.SignIn(t.Context(), "ada", "password", nil)
 	want := migration.Authentication{Reason: migration.Internal, Exception: "Panic"}
 	if answer.Account == nil || answer.Authentication != want {
 		t.Errorf("%+v", answer)
@@ -54,7 +54,7 @@ func TestPanicBesideTheCaller(t *testing.T) {
 func TestNamesThatAreNone(t *testing.T) {
 	p, asked := pool(t, signed)
 	for _, name := range []string{"ada ", "a da", "", "ada\n", "ada\x00"} {
-		for _, answer := range []migration.Answer{p.SignIn(t.Context(), name, "password"), p.Lookup(t.Context(), name)} {
+		for _, answer := range []migration.Answer{p.SignIn(t.Context(), name, "password", nil), p.Lookup(t.Context(), name)} {
 			if answer.AccountReason != migration.UnknownUser {
 				t.Errorf("%q: %+v", name, answer)
 			}

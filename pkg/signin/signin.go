@@ -15,6 +15,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/cognitoevent"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/recorder"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
@@ -35,6 +36,9 @@ type Config struct {
 
 	AuditPolicy AuditPolicy `env:"AUDIT_POLICY" envDefault:"spool"`
 	Mode        Mode        `env:"MODE" envDefault:"live"`
+
+	// ForwardMetadata: what the app sends along goes to the old pool's triggers.
+	ForwardMetadata config.YesNo `env:"FORWARD_METADATA" envDefault:"no"`
 
 	Namespace string `env:"METRICS_NAMESPACE" envDefault:"CognitoUserMigration"`
 }
@@ -108,7 +112,7 @@ func (m *Mode) UnmarshalText(text []byte) error {
 
 // OldPool answers for the old pool, within ctx; what it could not find out is in the answer.
 type OldPool interface {
-	SignIn(ctx context.Context, username, password string) migration.Answer
+	SignIn(ctx context.Context, username, password string, metadata map[string]string) migration.Answer
 	Lookup(ctx context.Context, username string) migration.Answer
 }
 
@@ -250,7 +254,11 @@ func (h *Handler) ask(ctx context.Context, a *attempt) {
 	start := time.Now()
 	name := a.event.Typed(h.config.TypedName)
 	if a.event.Trigger == migration.SignIn {
-		a.answer = h.old.SignIn(ctx, name, a.event.Password)
+		var metadata map[string]string
+		if h.config.ForwardMetadata {
+			metadata = a.event.Metadata
+		}
+		a.answer = h.old.SignIn(ctx, name, a.event.Password, metadata)
 	} else {
 		a.answer = h.old.Lookup(ctx, name)
 	}

@@ -26,8 +26,10 @@ const (
 // oldPool answers every question with one answer.
 type oldPool func() migration.Answer
 
-func (p oldPool) SignIn(context.Context, string, string) migration.Answer { return p() }
-func (p oldPool) Lookup(context.Context, string) migration.Answer         { return p() }
+func (p oldPool) SignIn(context.Context, string, string, map[string]string) migration.Answer {
+	return p()
+}
+func (p oldPool) Lookup(context.Context, string) migration.Answer { return p() }
 
 type spool func(migration.Event) error
 

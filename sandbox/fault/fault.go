@@ -71,6 +71,7 @@ type Proxy struct {
 
 	mu     sync.Mutex
 	server *http.Server // nil while connections are refused
+	idle   time.Duration
 	random *rand.Rand
 	rules  []Rule
 	hits   []int // by rule
@@ -149,11 +150,23 @@ func (p *Proxy) Refuse(refuse bool) error {
 		if err != nil {
 			return fmt.Errorf("listen again: %w", err)
 		}
-		server := &http.Server{Handler: http.HandlerFunc(p.handle)}
+		server := &http.Server{Handler: http.HandlerFunc(p.handle), IdleTimeout: p.idle}
 		p.server = server
 		go func() { _ = server.Serve(l) }()
 	}
 	return nil
+}
+
+// CloseIdle closes every connection once it has been idle so long, without a word, as servers and load balancers do; zero keeps
+// them open. It begins with new connections: it ends those that there are.
+func (p *Proxy) CloseIdle(after time.Duration) error {
+	if err := p.Refuse(true); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.idle = after
+	p.mu.Unlock()
+	return p.Refuse(false)
 }
 
 // draw returns the rules that hit a request, in order: delays, and at the end at most one that decides.

@@ -47,6 +47,7 @@ type Queue struct {
 func New(cfg aws.Config, config Config, try time.Duration) *Queue {
 	return &Queue{config: config, client: sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(try)
+		// The SDK would pause for up to 1 s after throttling, and the budget is less.
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 20 * time.Millisecond })
 	})}
 }

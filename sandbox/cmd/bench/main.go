@@ -47,8 +47,13 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	if len(os.Args) > 1 && os.Args[1] == "floor" {
-		return floor(ctx)
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "floor":
+			return floor(ctx)
+		case "idle":
+			return idle(ctx)
+		}
 	}
 	b, err := start(ctx)
 	if err != nil {
@@ -118,12 +123,7 @@ func (b *bench) signIn(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	event, err := json.Marshal(map[string]any{
-		"version": "1", "triggerSource": "UserMigration_Authentication", "region": sandbox.Region, "userPoolId": sandbox.NewPoolID,
-		"userName": u.Username, "callerContext": map[string]string{"clientId": sandbox.NewClientID},
-		"request":  map[string]any{"password": u.Password, "validationData": nil, "userAttributes": nil},
-		"response": map[string]any{"userAttributes": nil, "finalUserStatus": nil, "messageAction": nil},
-	})
+	event, err := eventOf(u)
 	if err != nil {
 		return 0, err
 	}
@@ -144,6 +144,16 @@ func (b *bench) signIn(ctx context.Context) (time.Duration, error) {
 		err = fmt.Errorf("the sign-in did not migrate: %s", answer)
 	}
 	return took, err
+}
+
+// eventOf is what Cognito sends when a user signs in.
+func eventOf(u cognito.User) ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"version": "1", "triggerSource": "UserMigration_Authentication", "region": sandbox.Region, "userPoolId": sandbox.NewPoolID,
+		"userName": u.Username, "callerContext": map[string]string{"clientId": sandbox.NewClientID},
+		"request":  map[string]any{"password": u.Password, "validationData": nil, "userAttributes": nil},
+		"response": map[string]any{"userAttributes": nil, "finalUserStatus": nil, "messageAction": nil},
+	})
 }
 
 func (b *bench) delay(cognito, write time.Duration) {

@@ -29,8 +29,8 @@ func Open(cfg aws.Config, audit, progress string, try time.Duration) *Tables {
 		o.DisableValidateResponseChecksum = true
 		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(try)
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts = 10 // the deadline ends them sooner
-			o.MaxBackoff = longestWait
+			o.MaxAttempts = 10         // the deadline ends them sooner
+			o.MaxBackoff = longestWait // for throttling too, after which the SDK would pause for up to 1 s
 			o.RateLimiter = ratelimit.None
 		})
 	})}

@@ -46,8 +46,11 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	old := oldpool.New(oldpool.Connect(ctx, aws, cfg.OldPool), cfg.OldPool, cfg.SignIn.OldPoolBudget*3/5)
-	old.ReadSecret(ctx)
+	// Cognito waits for a start as well. What can't be had in time is asked for again by the first sign-in.
+	start, cancel := context.WithTimeout(ctx, cfg.SignIn.OldPoolBudget)
+	defer cancel()
+	old := oldpool.New(oldpool.Connect(start, aws, cfg.OldPool), cfg.OldPool, cfg.SignIn.OldPoolBudget*3/5)
+	old.ReadSecret(start)
 	records := recorder.New(
 		cfg.SignIn.Config,
 		ledger.New(dynamo.New(aws, cfg.Tables, cfg.SignIn.LedgerBudget*2/5), cfg.Windows, time.Now),

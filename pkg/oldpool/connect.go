@@ -23,8 +23,8 @@ const (
 )
 
 // Connect returns the AWS configuration to ask the old pool with: in its Region, and with the rights of config's role if it has
-// one. The first credentials are asked for at once, so that no sign-in has to wait for them. If they are refused, the pool's calls
-// say so.
+// one. The first credentials are asked for at once, so that no sign-in has to wait for them. If they can't be had within ctx, they are
+// asked for again by the pool's calls, which say why.
 func Connect(ctx context.Context, cfg aws.Config, config Config) aws.Config {
 	old := cfg.Copy()
 	old.Region = config.region()

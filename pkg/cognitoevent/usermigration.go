@@ -2,7 +2,6 @@ package cognitoevent
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
@@ -58,7 +57,7 @@ func (e UserMigration) metadata() map[string]string {
 // names in lower case. A value that differs by more than case is somebody else's name, and does not count.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-case-sensitivity.html
 func (e UserMigration) Typed(key string) string {
-	if typed := e.Metadata[key]; key != "" && strings.ToLower(typed) == strings.ToLower(e.Username) {
+	if typed := e.Metadata[key]; key != "" && migration.EqualButForCase(typed, e.Username) {
 		return typed
 	}
 	return e.Username

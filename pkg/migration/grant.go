@@ -71,7 +71,7 @@ func (p Policy) attributes(account Account) map[string]string {
 func (s Shape) username(typed string, account Account, attributes map[string]string) (string, Decision) {
 	refused := reject(AttributeRejected, "username")
 	// A username that equals the sub is one that the old pool made up, for users who sign in by an address only.
-	own := differInCase(typed, account.Username) || account.Username == account.Sub
+	own := EqualButForCase(typed, account.Username) || account.Username == account.Sub
 	switch {
 	case !s.known:
 		return s.guessed(typed, account)
@@ -81,7 +81,7 @@ func (s Shape) username(typed string, account Account, attributes map[string]str
 		}
 		return "", refused
 	}
-	if !s.aliasForm(typed) && differInCase(typed, account.Username) {
+	if !s.aliasForm(typed) && EqualButForCase(typed, account.Username) {
 		return "", Decision{}
 	}
 	for _, alias := range s.AliasAttributes {
@@ -108,7 +108,7 @@ const preferredUsername = "preferred_username"
 func (s Shape) guessed(typed string, account Account) (string, Decision) {
 	likeAlias := Email.form(account.Username) || PhoneNumber.form(account.Username)
 	switch {
-	case typed == account.Username, account.Username == account.Sub, likeAlias && differInCase(typed, account.Username):
+	case typed == account.Username, account.Username == account.Sub, likeAlias && EqualButForCase(typed, account.Username):
 		return "", Decision{}
 	case likeAlias:
 		return "", reject(AttributeRejected, "username")

@@ -106,7 +106,7 @@ func checkName(name string) error {
 	case !attributeName.MatchString(name) || strings.ContainsAny(name, "=?,-\\"):
 		return fmt.Errorf("%q is no attribute's name", name)
 	case setByCognito(name):
-		return fmt.Errorf("Cognito sets %s itself", name)
+		return fmt.Errorf("%s is set by Cognito itself", name)
 	case slices.Contains([]string{Email.flag(), PhoneNumber.flag()}, name):
 		return fmt.Errorf("%s follows its address: see ASSUME_VERIFIED", name)
 	}

@@ -60,10 +60,12 @@ func (s Shape) folds() bool {
 }
 
 // same tells whether the pool takes two names for one.
-func (s Shape) same(a, b string) bool { return a == b || s.folds() && differInCase(a, b) }
+func (s Shape) same(a, b string) bool { return a == b || s.folds() && EqualButForCase(a, b) }
 
-// differInCase compares as a pool does that folds case: by lower case.
-func differInCase(a, b string) bool { return strings.ToLower(a) == strings.ToLower(b) }
+// EqualButForCase compares names as a pool does that folds case: by lower case. (strings.EqualFold takes ſ for s as well.)
+func EqualButForCase(a, b string) bool {
+	return strings.ToLower(a) == strings.ToLower(b) //nolint:staticcheck // see above
+}
 
 // has tells whether the pool's users may have an attribute. All pools have the standard ones.
 func (s Shape) has(attribute string) bool {

@@ -40,7 +40,7 @@ func TestRequestsThatAreUnderstood(t *testing.T) {
 	sum := request.NewView("sum", func(context.Context, struct{}) (any, error) { return "sum", nil }).Default()
 	for raw, want := range map[string]any{
 		"": "sum", "null": "sum", "{}": "sum", `{"view":"sum"}`: "sum",
-		`{"view":"list","from":"a"}`: listing{From: "a"}, ` {"limit":3,"from":"$(a)\n","view":"list"} `: listing{From: "$(a)\n", Limit: 3},
+		`{"view":"list","from":"a"}`: listing{From: "a"}, "\n" + `{"limit":3,"from":"$(a)\n","view":"list"}`: listing{From: "$(a)\n", Limit: 3},
 	} {
 		got, err := handler(&bytes.Buffer{}, sum)(t.Context(), json.RawMessage(raw))
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {

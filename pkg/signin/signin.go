@@ -53,7 +53,7 @@ func (c Config) Validate() error {
 	if err := c.Config.Validate(); err != nil {
 		return err
 	}
-	parts := c.OldPoolBudget + c.Config.Total()
+	parts := c.OldPoolBudget + c.Total()
 	switch {
 	case c.NewUserPoolID != "" && !poolID.MatchString(c.NewUserPoolID):
 		return fmt.Errorf("NEW_USER_POOL_ID is %q: allowed is an id like eu-west-1_aB3dE5gH7, or nothing", c.NewUserPoolID)
@@ -249,7 +249,7 @@ func (h *Handler) deadline(ctx context.Context, start time.Time) time.Time {
 }
 
 func (h *Handler) ask(ctx context.Context, a *attempt) {
-	ctx, cancel := recorder.Within(ctx, h.config.OldPoolBudget, h.config.Config.Total())
+	ctx, cancel := recorder.Within(ctx, h.config.OldPoolBudget, h.config.Total())
 	defer cancel()
 	start := time.Now()
 	name := a.event.Typed(h.config.TypedName)

@@ -54,7 +54,7 @@ type Survey struct {
 	examples int
 
 	users  int
-	counts map[[2]string]*Kind // by id and detail
+	counts map[[3]string]*Kind // by all that describes one
 	seed   maphash.Seed
 	names  map[uint64]bool // hashes of usernames in lower case
 	owners map[uint64]bool // hashes of addresses, and whether one who has it has verified it
@@ -70,7 +70,7 @@ func NewSurvey(old, later *types.UserPoolType, set Settings, examples int) (*Sur
 	policy.NewPool = shape
 	return &Survey{
 		snapshot: Snapshot{OldPool: old, NewPool: later, settings: set}, policy: policy, examples: examples,
-		counts: map[[2]string]*Kind{}, seed: maphash.MakeSeed(), names: map[uint64]bool{}, owners: map[uint64]bool{},
+		counts: map[[3]string]*Kind{}, seed: maphash.MakeSeed(), names: map[uint64]bool{}, owners: map[uint64]bool{},
 	}, nil
 }
 
@@ -84,7 +84,7 @@ func (s *Survey) Kinds() []Kind {
 		all = append(all, *k)
 	}
 	slices.SortFunc(all, func(a, b Kind) int {
-		return cmp.Or(cmp.Compare(b.Users, a.Users), strings.Compare(a.ID, b.ID), strings.Compare(a.Detail, b.Detail))
+		return cmp.Or(cmp.Compare(b.Users, a.Users), strings.Compare(a.ID, b.ID), strings.Compare(a.Detail, b.Detail), strings.Compare(a.What, b.What))
 	})
 	return all
 }
@@ -192,7 +192,7 @@ func (s *Survey) addRefusals(account migration.Account, decisions map[string]mig
 			slices.Sort(ways)
 			how = "when they type the " + strings.Join(ways, " or the ")
 		}
-		s.count(account, refused, detail+", "+how, "are refused at sign-in")
+		s.count(account, refused, detail, "are refused at sign-in, "+how)
 	}
 }
 
@@ -234,10 +234,11 @@ func (s *Survey) hash(kind, value string) uint64 {
 }
 
 func (s *Survey) count(account migration.Account, id, detail, what string) {
-	k := s.counts[[2]string{id, detail}]
+	key := [3]string{id, detail, what}
+	k := s.counts[key]
 	if k == nil {
 		k = &Kind{ID: id, Detail: detail, What: what}
-		s.counts[[2]string{id, detail}] = k
+		s.counts[key] = k
 	}
 	k.Users++
 	if len(k.Examples) < s.examples {

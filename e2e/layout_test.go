@@ -55,7 +55,7 @@ var layers = map[string][]string{
 	"pkg/ledger/dynamo/fsck":           {"pkg/ledger", "pkg/ledger/dynamo", "pkg/ledger/dynamo/internal/table", "pkg/migration"},
 	"pkg/ledger/spool":                 {"pkg/migration"},
 	"pkg/ledger/ledgertest":            {"pkg/ledger", "pkg/migration"},
-	"pkg/preflight":                    {},
+	"pkg/preflight":                    {"pkg/config", "pkg/migration"},
 	"pkg/progress":                     {"pkg/ledger", "pkg/migration"},
 	"pkg/gauges":                       {"pkg/progress"},
 	"pkg/history":                      {"pkg/migration"},

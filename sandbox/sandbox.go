@@ -204,6 +204,15 @@ func (s *Sandbox) Environ() []string {
 	}
 }
 
+// parameter is the parameter that sets a variable: of NEW_USER_POOL_ID, NewUserPoolId.
+func parameter(variable string) string {
+	words := strings.Split(strings.ToLower(variable), "_")
+	for i, word := range words {
+		words[i] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return strings.Join(words, "")
+}
+
 // logGroups is what the name of a function's log group begins with; then follows the function's own.
 const logGroups = "/aws/lambda/"
 
@@ -263,6 +272,9 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"WATCH_FUNCTION":        name + "-watch",
 	}
 	maps.Copy(stack.env, env)
+	for name, value := range stack.env {
+		s.CloudFormation.PutParameters(stack.Name, map[string]string{parameter(name): value})
+	}
 	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain"} {
 		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
 			return nil, err

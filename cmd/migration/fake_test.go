@@ -20,7 +20,7 @@ type call struct {
 	question map[string]any
 }
 
-// fakeAWS answers what the tool asks CloudFormation, Lambda and CloudWatch Logs. It knows the stack "live", and the stack "bare", which
+// fakeAWS answers what the tool asks CloudFormation, Lambda, Cognito and CloudWatch Logs. It knows the stack "live", and the stack "bare", which
 // has no functions.
 type fakeAWS struct {
 	*httptest.Server
@@ -29,6 +29,9 @@ type fakeAWS struct {
 	invoked func(w http.ResponseWriter, r *http.Request) bool  // if it returns true, it has answered
 	refuse  map[string][2]string                               // code and message by operation
 	lines   []string                                           // of every log group, the first the oldest
+
+	parameters map[string]string                                // of the stack
+	cognito    func(operation string, input map[string]any) any // JSON
 
 	mu      sync.Mutex
 	calls   []call
@@ -63,10 +66,12 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/"):
 		f.invoke(w, r)
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AWSCognitoIdentityProviderService."):
+		f.askCognito(w, r)
 	case r.Header.Get("X-Amz-Target") != "":
 		f.filterLogEvents(w, r)
 	default:
-		f.describeStackResources(w, r)
+		f.describe(w, r)
 	}
 }
 
@@ -92,9 +97,22 @@ func (f *fakeAWS) invoke(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-func (f *fakeAWS) describeStackResources(w http.ResponseWriter, r *http.Request) {
-	name := r.FormValue("StackName")
-	refused, ok := f.refuse["DescribeStackResources"]
+func (f *fakeAWS) askCognito(w http.ResponseWriter, r *http.Request) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	var input map[string]any
+	_ = json.NewDecoder(r.Body).Decode(&input)
+	if refused, ok := f.refuse[operation]; ok {
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]string{"__type": refused[0], "message": refused[1]})
+		return
+	}
+	_ = json.NewEncoder(w).Encode(f.cognito(operation, input))
+}
+
+// describe answers DescribeStackResources and DescribeStacks.
+func (f *fakeAWS) describe(w http.ResponseWriter, r *http.Request) {
+	name, action := r.FormValue("StackName"), r.FormValue("Action")
+	refused, ok := f.refuse[action]
 	if !ok && name != "live" && name != "bare" {
 		refused, ok = [2]string{"ValidationError", "Stack with id " + name + " does not exist"}, true
 	}
@@ -104,6 +122,14 @@ func (f *fakeAWS) describeStackResources(w http.ResponseWriter, r *http.Request)
 		return
 	}
 	var members strings.Builder
+	if action == "DescribeStacks" {
+		for key, value := range f.parameters {
+			fmt.Fprintf(&members, "<member><ParameterKey>%s</ParameterKey><ParameterValue>%s</ParameterValue></member>", key, escaped(value))
+		}
+		fmt.Fprintf(w, "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><Parameters>%s</Parameters></member></Stacks>"+
+			"</DescribeStacksResult></DescribeStacksResponse>", &members)
+		return
+	}
 	for _, id := range []string{"ReportFunction", "InspectFunction", "MaintainFunction", "MigrateLogGroup", "MaintainLogGroup", "ReplayLogGroup"} {
 		if name == "live" {
 			fmt.Fprintf(&members, "<member><LogicalResourceId>%[1]s</LogicalResourceId>"+

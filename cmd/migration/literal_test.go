@@ -144,6 +144,14 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 			})
 		}
 	}
+	t.Run("preflight --users", func(t *testing.T) {
+		startSurvey(t, evil)
+		stdout, _, _ := tool(t, "preflight", "--users", "--show=1", "--stack=live")
+		if !strings.Contains(stdout, "end") {
+			t.Error(stdout)
+		}
+		holdsNoControls(t, stdout)
+	})
 	t.Run("AWS refuses", func(t *testing.T) {
 		fake := startFake(t, ask)
 		fake.refuse = map[string][2]string{"Invoke": {"InvalidRequestContentException", evil}}

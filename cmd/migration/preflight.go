@@ -2,17 +2,30 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/preflight"
 )
 
 type preflightCommand struct {
-	JSON bool `name:"json" help:"Print the answer as JSON."`
+	JSON  bool  `name:"json" help:"Print the answer as JSON."`
+	Users bool  `help:"Walk through the old pool's users instead, and count those with whom something would go wrong."`
+	Show  limit `placeholder:"N" help:"With --users, name at most N users of each kind (default: none)."`
 }
 
 func (preflightCommand) Help() string { return example("migration preflight --stack=my-migration") }
 
+func (c preflightCommand) Validate() error {
+	if c.Show > 0 && !c.Users {
+		return errors.New("--show=N needs --users")
+	}
+	return nil
+}
+
 func (c preflightCommand) Run(ctx context.Context, s *stack, out *output) error {
+	if c.Users {
+		return c.survey(ctx, s, out)
+	}
 	inspect, err := s.function(ctx, "inspect")
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func TestPreflightAsksEveryRegion(t *testing.T) {
 	want := []string{
 		"eu-central-1 cognito-idp DescribeUserPool", "eu-central-1 cognito-idp DescribeUserPoolClient",
 		"eu-west-1 cognito-idp DescribeUserPool", "eu-west-1 cognito-idp GetUserPoolMfaConfig", "eu-west-1 cognito-idp ListUserPoolClients",
-		"eu-west-1 lambda ",
+		"eu-west-1 lambda ", "eu-west-1 lambda ",
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)

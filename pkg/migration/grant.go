@@ -20,8 +20,8 @@ func setByCognito(attribute string) bool {
 // new pool has to find the user by it the next time.
 func (p Policy) grant(name string, account Account) Decision {
 	attributes := p.attributes(account)
-	for attribute, value := range attributes {
-		if !p.NewPool.has(attribute) || utf8.RuneCountInString(value) > maxAttributeLength {
+	for _, attribute := range slices.Sorted(maps.Keys(attributes)) { // so that the same user is always refused for the same one
+		if !p.NewPool.has(attribute) || utf8.RuneCountInString(attributes[attribute]) > maxAttributeLength {
 			return reject(AttributeRejected, attribute)
 		}
 	}

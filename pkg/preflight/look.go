@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	cognito "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 )
 
 // Config names what is looked at besides the old pool.
@@ -28,8 +27,9 @@ type Cognito interface {
 	ListUserPoolClients(context.Context, *cognito.ListUserPoolClientsInput, ...func(*cognito.Options)) (*cognito.ListUserPoolClientsOutput, error)
 }
 
-// Lambda reads who may invoke a function. Without a policy, that is a ResourceNotFoundException.
+// Lambda reads how a function is set up, and who may invoke it. Without a policy, that is a ResourceNotFoundException.
 type Lambda interface {
+	GetFunctionConfiguration(context.Context, *lambda.GetFunctionConfigurationInput, ...func(*lambda.Options)) (*lambda.GetFunctionConfigurationOutput, error)
 	GetPolicy(context.Context, *lambda.GetPolicyInput, ...func(*lambda.Options)) (*lambda.GetPolicyOutput, error)
 }
 
@@ -73,14 +73,17 @@ func Look(ctx context.Context, t Targets) Snapshot {
 	if s.Policy, err = policy(ctx, t.Lambda, invoked(s)); err != nil {
 		s.Errors[FunctionPolicy] = err
 	}
-	if s.NewClients, err = clients(ctx, t.New, t.NewPoolID); err != nil {
+	if s.Variables, err = variables(ctx, t.Lambda, invoked(s)); err != nil {
+		s.Errors[Variables] = err
+	}
+	if s.NewClients, err = appClients(ctx, t.New, t.NewPoolID); err != nil {
 		s.Errors[NewClients] = err
 	}
 	return s
 }
 
-// clients describes every app client of a pool, or fails.
-func clients(ctx context.Context, pools Cognito, pool string) ([]types.UserPoolClientType, error) {
+// appClients describes every app client of a pool, or fails.
+func appClients(ctx context.Context, pools Cognito, pool string) ([]types.UserPoolClientType, error) {
 	all := []types.UserPoolClientType{}
 	pages := cognito.NewListUserPoolClientsPaginator(pools, &cognito.ListUserPoolClientsInput{UserPoolId: &pool, MaxResults: aws.Int32(60)})
 	for pages.HasMorePages() {
@@ -115,40 +118,30 @@ func policy(ctx context.Context, functions Lambda, function string) (*ResourcePo
 	return &p, nil
 }
 
+// variables returns a function's environment variables, or fails. Lambda may be unable to decrypt them.
+// https://docs.aws.amazon.com/lambda/latest/api/API_EnvironmentResponse.html
+func variables(ctx context.Context, functions Lambda, function string) (map[string]string, error) {
+	out, err := functions.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &function})
+	switch {
+	case err != nil:
+		return nil, err
+	case out.Environment == nil:
+		return map[string]string{}, nil
+	case out.Environment.Error != nil:
+		return nil, &smithy.GenericAPIError{Code: aws.ToString(out.Environment.Error.ErrorCode)}
+	default:
+		return out.Environment.Variables, nil
+	}
+}
+
 // invoked names what Cognito invokes, or will: the function, or the version or alias of it that is attached. Each has a policy
 // of its own.
 func invoked(s Snapshot) string {
 	if s.NewPool == nil {
 		return s.Function
 	}
-	function := functionARN(s)
-	if attached := attached(s); strings.HasPrefix(attached, function+":") {
-		return attached
+	if qualified(s) {
+		return attached(s)
 	}
-	return function
-}
-
-// functionARN is the trigger function's ARN. A pool and its triggers share a Region, and here an account.
-func functionARN(s Snapshot) string {
-	if arn.IsARN(s.Function) {
-		return s.Function
-	}
-	function := poolARN(s.NewPool)
-	function.Service, function.Resource = "lambda", "function:"+s.Function
-	return function.String()
-}
-
-// poolARN is a pool's ARN; it is zero if Cognito gave none.
-func poolARN(pool *types.UserPoolType) arn.ARN {
-	parsed, _ := arn.Parse(aws.ToString(pool.Arn))
-	return parsed
-}
-
-func attached(s Snapshot) string { return aws.ToString(lambdaConfig(s.NewPool).UserMigration) }
-
-func lambdaConfig(pool *types.UserPoolType) types.LambdaConfigType {
-	if pool.LambdaConfig == nil {
-		return types.LambdaConfigType{}
-	}
-	return *pool.LambdaConfig
+	return functionARN(s)
 }

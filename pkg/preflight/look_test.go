@@ -27,7 +27,8 @@ type cloud struct {
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var call string
 	if function, ok := strings.CutPrefix(r.URL.Path, "/2015-03-31/functions/"); ok {
-		call = "GetPolicy " + strings.TrimSuffix(function, "/policy")
+		name, what, _ := strings.Cut(function, "/")
+		call = map[string]string{"policy": "GetPolicy ", "configuration": "GetFunctionConfiguration "}[what] + name
 	} else {
 		var input struct{ UserPoolId, ClientId, NextToken string }
 		body, _ := io.ReadAll(r.Body)
@@ -84,6 +85,8 @@ func newCloud() *cloud {
 		"DescribeUserPoolClient " + newPoolID + " 1web":    `{"UserPoolClient":{"ClientId":"1web"}}`,
 		"DescribeUserPoolClient " + newPoolID + " 1mobile": `{"UserPoolClient":{"ClientId":"1mobile"}}`,
 		"GetPolicy " + functionArn:                         fmt.Sprintf(`{"Policy":%s}`, policy),
+		"GetFunctionConfiguration " + functionArn:          `{"Environment":{"Variables":{"TYPED_NAME":"typed"}}}`,
+		"GetFunctionConfiguration stack-MigrateFunction-1": `{"Environment":{"Variables":{"TYPED_NAME":"typed"}}}`, // if its ARN can't be known
 	}}
 }
 
@@ -94,12 +97,12 @@ func TestLookSeesEverything(t *testing.T) {
 	}
 	got := []string{
 		aws.ToString(s.OldPool.Id), aws.ToString(s.OldClient.ClientId), aws.ToString(s.NewPool.Id), string(s.NewMFA.MfaConfiguration),
-		s.Policy.Statement[0].Sid, s.Function,
+		s.Policy.Statement[0].Sid, s.Variables["TYPED_NAME"], s.Function,
 	}
 	for _, c := range s.NewClients {
 		got = append(got, aws.ToString(c.ClientId))
 	}
-	want := []string{oldPoolID, "1old", newPoolID, "OFF", "stack", "stack-MigrateFunction-1", "1web", "1mobile"}
+	want := []string{oldPoolID, "1old", newPoolID, "OFF", "stack", "typed", "stack-MigrateFunction-1", "1web", "1mobile"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("seen (-want +got):\n%s", diff)
 	}
@@ -113,6 +116,8 @@ func TestLookDenied(t *testing.T) {
 		"GetUserPoolMfaConfig":   NewMFA,
 		"ListUserPoolClients":    NewClients,
 		"GetPolicy":              FunctionPolicy,
+
+		"GetFunctionConfiguration": Variables,
 	} {
 		t.Run(action, func(t *testing.T) {
 			c := newCloud()
@@ -167,5 +172,23 @@ func TestLookEndsInTime(t *testing.T) {
 	s := newCloud().look(t, ctx)
 	if got := Check(s); len(got.Findings) != 1 || got.Findings[0].ID != notChecked || strings.Count(got.Findings[0].What, "no answer") != len(parts) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Lambda says of variables that it can't decrypt why not.
+func TestLookAtVariablesThatAreHidden(t *testing.T) {
+	c := newCloud()
+	c.answers["GetFunctionConfiguration "+functionArn] = `{"Environment":{"Error":{"ErrorCode":"AccessDeniedException","Message":"as told"}}}`
+	if got := unseen(c.look(t, t.Context())); len(got) != 1 || !strings.Contains(got[0], "lambda:GetFunctionConfiguration: AccessDeniedException") {
+		t.Errorf("unseen is %q", got)
+	}
+}
+
+// A function may have no variables at all.
+func TestLookAtNoVariables(t *testing.T) {
+	c := newCloud()
+	c.answers["GetFunctionConfiguration "+functionArn] = `{}`
+	if s := c.look(t, t.Context()); s.Variables == nil {
+		t.Error(s.Errors)
 	}
 }

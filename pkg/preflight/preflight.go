@@ -19,7 +19,7 @@ import (
 type Severity string
 
 // Error: users will be refused, or told something wrong. Warning: some users may be, or something was not looked at.
-// Info: nothing is wrong, but whoever runs the migration should know.
+// Info: nothing is wrong, but the operator should know.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
@@ -41,7 +41,7 @@ type Issue struct {
 // Conclusion sums issues up.
 type Conclusion string
 
-// OK: no error was found, and everything was looked at. Warnings are for whoever runs the migration to weigh.
+// OK: no error was found, and everything was looked at. Warnings are for the operator to weigh.
 const (
 	OK       Conclusion = "OK"
 	Problems Conclusion = "PROBLEMS"
@@ -61,9 +61,13 @@ type Snapshot struct {
 	NewMFA     *cognito.GetUserPoolMfaConfigOutput
 	NewClients []types.UserPoolClientType // every app client of the new pool, or nil if any could not be looked at
 	Policy     *ResourcePolicy            // who may invoke the trigger function; empty if it has no policy
+	Variables  map[string]string          // the trigger function's environment variables
 
 	Function string         // the trigger function: its name or its ARN, without version or alias
 	Errors   map[Part]error // why a part is nil
+
+	settings Settings // what Check reads in Variables
+	mistake  error    // why it can't
 }
 
 // Part names a part of a snapshot; parts add up to sets.
@@ -77,6 +81,9 @@ const (
 	NewMFA
 	NewClients
 	FunctionPolicy
+	Variables
+
+	settings // variables that the function starts with
 )
 
 // parts says of each part what reads it, with which permissions, and what names it.
@@ -93,6 +100,7 @@ var parts = []struct {
 	{NewMFA, "the new pool's MFA", "cognito-idp:GetUserPoolMfaConfig", "NewUserPoolId", func(s Snapshot) bool { return s.NewMFA != nil }},
 	{NewClients, "the new pool's app clients", "cognito-idp:ListUserPoolClients and cognito-idp:DescribeUserPoolClient", "NewUserPoolId", func(s Snapshot) bool { return s.NewClients != nil }},
 	{FunctionPolicy, "the trigger function's policy", "lambda:GetPolicy", "the function", func(s Snapshot) bool { return s.Policy != nil }},
+	{Variables, "the trigger function's variables", "lambda:GetFunctionConfiguration", "the function", func(s Snapshot) bool { return s.Variables != nil }},
 }
 
 // Check judges a snapshot. What could not be looked at is a finding too, so that nothing looks right because it was not seen.
@@ -102,6 +110,9 @@ func Check(s Snapshot) Report {
 		if p.seen(s) {
 			seen |= p.part
 		}
+	}
+	if s.settings, s.mistake = ParseSettings(s.Variables); s.mistake == nil && s.Variables != nil {
+		seen |= settings
 	}
 	report := Report{Verdict: OK, Findings: []Issue{}}
 	for _, r := range rules {

@@ -41,6 +41,7 @@ func faultless(t *testing.T) *Snapshot {
 			DeletionProtection:     types.DeletionProtectionTypeActive,
 			MfaConfiguration:       types.UserPoolMfaTypeOff,
 			EmailConfiguration:     &types.EmailConfigurationType{EmailSendingAccount: types.EmailSendingAccountTypeDeveloper},
+			AdminCreateUserConfig:  &types.AdminCreateUserConfigType{AllowAdminCreateUserOnly: true},
 			Policies: &types.UserPoolPolicyType{
 				PasswordPolicy: &types.PasswordPolicyType{MinimumLength: aws.Int32(8), RequireNumbers: true},
 				SignInPolicy:   &types.SignInPolicyType{AllowedFirstAuthFactors: []types.AuthFactorType{types.AuthFactorTypePassword}},
@@ -64,7 +65,18 @@ func faultless(t *testing.T) *Snapshot {
 		}},
 	}
 	s.NewPool.LambdaConfig = &types.LambdaConfigType{UserMigration: aws.String(functionArn)}
+	s.Variables = map[string]string{"NEW_POOL": described(t, s.NewPool), "ATTRIBUTES": "", "SECOND_FACTOR": "drop", "TYPED_NAME": ""}
 	return s
+}
+
+// described is a pool as the trigger function knows it after a deployment.
+func described(t *testing.T, pool *types.UserPoolType) string {
+	t.Helper()
+	text, err := json.Marshal(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func attribute(name string) types.SchemaAttributeType {
@@ -107,6 +119,41 @@ func TestRules(t *testing.T) {
 	policy := func(statements ...string) change {
 		return func(s *Snapshot) { s.Policy = parse(t, statements...) }
 	}
+	variable := func(name, value string) change {
+		return func(s *Snapshot) { s.Variables[name] = value }
+	}
+	mapped := func(text string) change { return variable("ATTRIBUTES", text) }
+	// more gives both pools an attribute of each name.
+	more := func(names ...string) change {
+		return func(s *Snapshot) {
+			for _, name := range names {
+				s.OldPool.SchemaAttributes = append(s.OldPool.SchemaAttributes, attribute(name))
+				s.NewPool.SchemaAttributes = append(s.NewPool.SchemaAttributes, attribute(name))
+			}
+		}
+	}
+	// later changes an attribute of the new pool.
+	later := func(name string, with func(*types.SchemaAttributeType)) change {
+		return func(s *Snapshot) {
+			i := slices.IndexFunc(s.NewPool.SchemaAttributes, func(a types.SchemaAttributeType) bool { return *a.Name == name })
+			with(&s.NewPool.SchemaAttributes[i])
+		}
+	}
+	mandatory := func(a *types.SchemaAttributeType) { a.Required = aws.Bool(true) }
+	fixed := func(a *types.SchemaAttributeType) { a.Mutable = aws.Bool(false) }
+	// client adds an app client to the new pool.
+	client := func(name string, with func(*types.UserPoolClientType)) change {
+		return func(s *Snapshot) {
+			c := types.UserPoolClientType{ClientId: aws.String("1" + name), ClientName: &name, PreventUserExistenceErrors: types.PreventUserExistenceErrorTypesEnabled}
+			with(&c)
+			s.NewClients = append(s.NewClients, c)
+		}
+	}
+	managed := func(c *types.UserPoolClientType) {
+		c.SupportedIdentityProviders, c.CallbackURLs = []string{"COGNITO"}, []string{"https://app.example.org"}
+		c.AllowedOAuthFlows = []types.OAuthFlowType{types.OAuthFlowTypeCode}
+	}
+	noClient := func(s *Snapshot) { s.NewClients = []types.UserPoolClientType{} }
 	custom := func(pool func(*Snapshot) *types.UserPoolType, with func(*types.SchemaAttributeType)) change {
 		return func(s *Snapshot) { with(&pool(s).SchemaAttributes[2]) }
 	}
@@ -159,6 +206,19 @@ func TestRules(t *testing.T) {
 		return func(s *Snapshot) { s.OldPool.UserPoolAddOns = &types.UserPoolAddOnsType{AdvancedSecurityMode: m} }
 	}
 	fn := aws.String(otherArn)
+	// shape is what make deploy fills in of the faultless new pool, with other members in place of its own.
+	shape := func(members string) string {
+		merged := map[string]any{
+			"UsernameAttributes": nil, "AliasAttributes": []string{"email"}, "UsernameConfiguration": map[string]bool{"CaseSensitive": false},
+			"SchemaAttributes":       []map[string]any{{"Name": "sub", "Required": true}, {"Name": "custom:tenant", "Required": false}},
+			"AccountRecoverySetting": nil, "MfaConfiguration": "OFF",
+		}
+		if err := json.Unmarshal([]byte("{"+members+"}"), &merged); err != nil {
+			t.Fatal(err)
+		}
+		text, _ := json.Marshal(merged)
+		return string(text)
+	}
 
 	tests := []struct {
 		id     string
@@ -180,25 +240,56 @@ func TestRules(t *testing.T) {
 		{"same_pool", "one pool twice", []change{func(s *Snapshot) { s.OldPool = s.NewPool }}, newPoolID, []string{"old_triggers", "quota"}},
 		{"same_pool", "two pools", nil, "", nil},
 
+		{"settings_wrong", "no such rule", []change{mapped("custom:tenant")}, "ATTRIBUTES: rule 1", nil},
+		{"settings_wrong", "all are right", []change{mapped("-custom:tenant")}, "", nil},
+		{"new_pool_unknown", "never filled", []change{variable("NEW_POOL", "")}, "NEW_POOL is empty", nil},
+		{"new_pool_unknown", "filled", nil, "", nil},
+		{"new_pool_changed", "another alias", []change{variable("NEW_POOL", shape(`"AliasAttributes":["email","phone_number"]`))}, "AliasAttributes (deployed with [email phone_number], now [email])", nil},
+		{"new_pool_changed", "by address", []change{variable("NEW_POOL", shape(`"AliasAttributes":null,"UsernameAttributes":["email"]`))}, "UsernameAttributes (deployed with [email], now [])", nil},
+		{"new_pool_changed", "minds case", []change{variable("NEW_POOL", shape(`"UsernameConfiguration":null`))}, "CaseSensitive=false", nil},
+		{"new_pool_changed", "one more attribute", []change{variable("NEW_POOL", shape(`"SchemaAttributes":[]`))}, "SchemaAttributes (deployed with [], now [custom:tenant])", nil},
+		{"new_pool_changed", "required", []change{variable("NEW_POOL", shape(`"SchemaAttributes":[{"Name":"email","Required":true},{"Name":"custom:tenant"}]`))}, "email required", nil},
+		{"new_pool_changed", "recovery", []change{variable("NEW_POOL", shape(`"AccountRecoverySetting":{"RecoveryMechanisms":[{"Name":"admin_only"}]}`))}, "deployed with [admin_only]", nil},
+		{"new_pool_changed", "MFA", []change{variable("NEW_POOL", shape(`"MfaConfiguration":"ON"`))}, "MfaConfiguration (deployed with [ON], now [OFF])", nil},
+		{"new_pool_changed", "what make deploy fills in", []change{variable("NEW_POOL", shape(`"MfaConfiguration":null`))}, "", nil},
+
 		{"old_client_flow", "SRP alone", []change{oldClient(types.ExplicitAuthFlowsTypeAllowUserSrpAuth)}, "migration 1old", nil},
 		{"old_client_flow", "the flow for clients, not for servers", []change{oldClient(types.ExplicitAuthFlowsTypeAllowUserPasswordAuth)}, "1old", nil},
 		{"old_client_flow", "the flow's name of before", []change{oldClient(types.ExplicitAuthFlowsTypeAdminNoSrpAuth)}, "", nil},
 		{"old_client_secret", "a secret", []change{func(s *Snapshot) { s.OldClient.ClientSecret = aws.String(secret) }}, "migration 1old", nil},
 		{"old_client_secret", "none, as the new client has one", nil, "", nil},
-		{"new_client_flow", "SRP alone", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserSrpAuth)}, newPoolID, nil},
-		{"new_client_flow", "the defaults", []change{newClient()}, newPoolID, nil},
-		{"new_client_flow", "no client at all", []change{func(s *Snapshot) { s.NewClients = []types.UserPoolClientType{} }}, newPoolID, nil},
+		{"new_client_flow", "SRP alone", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserSrpAuth)}, "web 1web", nil},
+		{"new_client_flow", "the defaults", []change{newClient()}, "web 1web", nil},
+		{"new_client_flow", "no client at all", []change{noClient}, newPoolID, nil},
+		{"new_client_flow", "a client for machines alone", []change{noClient, client("cron", func(c *types.UserPoolClientType) {
+			c.AllowedOAuthFlows = []types.OAuthFlowType{types.OAuthFlowTypeClientCredentials}
+		})}, newPoolID, nil},
+		{"new_client_flow", "managed login for federated users alone", []change{noClient, client("app", managed), func(s *Snapshot) {
+			s.NewClients[0].SupportedIdentityProviders = []string{"Google"}
+		}}, "app 1app", nil},
+		{"new_client_flow", "managed login", []change{noClient, client("app", managed)}, "", nil},
 		{"new_client_flow", "the flow for servers", []change{newClient(types.ExplicitAuthFlowsTypeAllowAdminUserPasswordAuth)}, "", nil},
 		{"new_client_flow", "the flow's name of before", []change{newClient(types.ExplicitAuthFlowsTypeUserPasswordAuth)}, "", nil},
-		{"new_client_flow", "another client without it", []change{func(s *Snapshot) { s.NewClients = append(s.NewClients, types.UserPoolClientType{}) }}, "", nil},
+		{"new_client_deaf", "another client without it", []change{client("mobile", func(c *types.UserPoolClientType) {
+			c.ExplicitAuthFlows = []types.ExplicitAuthFlowsType{types.ExplicitAuthFlowsTypeAllowUserSrpAuth}
+		})}, "mobile 1mobile", nil},
+		{"new_client_deaf", "another client for machines", []change{client("cron", func(c *types.UserPoolClientType) {
+			c.AllowedOAuthFlows = []types.OAuthFlowType{types.OAuthFlowTypeClientCredentials}
+		})}, "", nil},
+		{"new_client_deaf", "another client with managed login", []change{client("app", managed)}, "", nil},
 		{"new_client_choice", "USER_AUTH alone", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserAuth)}, "web 1web", nil},
 		{"new_client_choice", "USER_AUTH besides", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserAuth, types.ExplicitAuthFlowsTypeAllowUserPasswordAuth)}, "", nil},
-		{"new_client_flow", "USER_AUTH without passwords", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserAuth), func(s *Snapshot) { s.NewPool.Policies.SignInPolicy = nil }}, newPoolID, nil},
+		{"new_client_flow", "USER_AUTH without passwords", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserAuth), func(s *Snapshot) { s.NewPool.Policies.SignInPolicy = nil }}, "web 1web", nil},
 		{"new_client_existence_errors", "LEGACY", []change{func(s *Snapshot) {
 			s.NewClients[0].PreventUserExistenceErrors = types.PreventUserExistenceErrorTypesLegacy
 		}}, "web 1web", nil},
 		{"new_client_existence_errors", "not set", []change{func(s *Snapshot) { s.NewClients[0].PreventUserExistenceErrors = "" }}, "web 1web", nil},
-		{"new_client_existence_errors", "a client that takes no passwords", []change{func(s *Snapshot) { s.NewClients = append(s.NewClients, types.UserPoolClientType{}) }}, "", nil},
+		{"new_client_existence_errors", "managed login", []change{client("app", managed), func(s *Snapshot) {
+			s.NewClients[1].PreventUserExistenceErrors = types.PreventUserExistenceErrorTypesLegacy
+		}}, "app 1app", nil},
+		{"new_client_existence_errors", "a client that takes no passwords", []change{client("mobile", func(c *types.UserPoolClientType) {
+			c.PreventUserExistenceErrors = ""
+		})}, "", []string{"new_client_deaf"}},
 
 		{"trigger_detached", "no triggers", []change{func(s *Snapshot) { s.NewPool.LambdaConfig = nil }}, newPoolID, nil},
 		{"trigger_detached", "attached", nil, "", nil},
@@ -225,6 +316,19 @@ func TestRules(t *testing.T) {
 		{"attribute_missing", "custom", []change{custom(before, func(a *types.SchemaAttributeType) { a.Name = aws.String("custom:role") })}, "custom:role", nil},
 		{"attribute_missing", "developer only", []change{custom(before, func(a *types.SchemaAttributeType) { a.Name = aws.String("dev:custom:role") })}, "dev:custom:role", nil},
 		{"attribute_missing", "new in the new pool", []change{custom(before, func(a *types.SchemaAttributeType) { a.Name = aws.String("email") })}, "", nil},
+		{"attribute_missing", "dropped by a rule", []change{custom(before, func(a *types.SchemaAttributeType) { a.Name = aws.String("custom:role") }), mapped("-custom:role")}, "", nil},
+		{"attribute_missing", "renamed by a rule", []change{custom(before, func(a *types.SchemaAttributeType) { a.Name = aws.String("custom:org") }), mapped("custom:tenant=custom:org")}, "", nil},
+		{"attribute_type", "text to number, by a rule", []change{
+			more("custom:age"), later("custom:age", numeric), mapped("custom:age=custom:tenant"),
+		}, "custom:age, custom:age=custom:tenant", nil},
+		{"attribute_type", "text to number, dropped", []change{custom(after, numeric), mapped("-custom:tenant")}, "", nil},
+		{"attribute_bounds", "shorter, by a rule", []change{
+			more("custom:org"), later("custom:org", length("10")), mapped("custom:org=custom:tenant,-custom:org2"), more("custom:org2"),
+		}, "custom:org=custom:tenant", nil},
+		{"attribute_bounds", "a sub has 36 characters", []change{more("custom:old_sub"), later("custom:old_sub", fixed), later("custom:old_sub", length("35")), mapped("custom:old_sub=sub")}, "custom:old_sub=sub", []string{"attribute_immutable"}},
+		{"attribute_bounds", "a sub fits", []change{func(s *Snapshot) {
+			s.NewPool.SchemaAttributes = append(s.NewPool.SchemaAttributes, attribute("custom:old_sub"))
+		}, later("custom:old_sub", fixed), later("custom:old_sub", length("36")), mapped("custom:old_sub=sub")}, "", nil},
 		{"attribute_missing", "what Cognito sets itself", []change{custom(before, func(a *types.SchemaAttributeType) { a.Name = aws.String("identities") })}, "", nil},
 		{"attribute_type", "text to number", []change{custom(after, numeric)}, "custom:tenant", nil},
 		{"attribute_type", "number to text", []change{custom(before, numeric)}, "", nil},
@@ -235,7 +339,44 @@ func TestRules(t *testing.T) {
 		{"attribute_bounds", "more numbers", []change{custom(before, from("0")), custom(after, numeric)}, "", nil},
 		{"attribute_immutable", "now fixed", []change{custom(after, func(a *types.SchemaAttributeType) { a.Mutable = aws.Bool(false) })}, "custom:tenant", nil},
 		{"attribute_immutable", "no longer fixed", []change{custom(before, func(a *types.SchemaAttributeType) { a.Mutable = aws.Bool(false) })}, "", nil},
-		{"attribute_required", "now required", []change{func(s *Snapshot) { s.NewPool.SchemaAttributes[1].Required = aws.Bool(true) }}, "email", nil},
+		{"attribute_required", "now required", []change{later("email", mandatory)}, "email", nil},
+		{"attribute_required", "of an attribute that users need not have", []change{more("name"), later("name", mandatory), mapped("name=custom:tenant")}, "name", nil},
+		{"attribute_required", "given by a rule", []change{more("locale"), later("locale", mandatory), mapped("locale?=en")}, "", nil},
+		{"attribute_required", "of an attribute that users must have", []change{
+			more("name"), later("name", mandatory), mapped("name=email"), signIn(before, byEmail), signIn(after, plain),
+		}, "", []string{"username_fixed"}},
+		{"attribute_withheld", "dropped", []change{more("name"), later("name", mandatory), mapped("-name")}, "name", nil},
+		{"attribute_withheld", "given to another", []change{more("name", "nickname"), later("name", mandatory), mapped("nickname=name")}, "name", nil},
+		{"attribute_withheld", "dropped, and not required", []change{more("name"), mapped("-name")}, "", nil},
+
+		{"rule_target_unknown", "misspelt", []change{mapped("custom:old_sbu=sub")}, "custom:old_sbu", nil},
+		{"rule_target_unknown", "a value for it", []change{mapped("emial?=ada@example.org")}, "emial", nil},
+		{"rule_target_unknown", "dropped", []change{custom(before, func(a *types.SchemaAttributeType) { a.Name = aws.String("custom:role") }), mapped("-custom:role")}, "", nil},
+		{"rule_source_unknown", "misspelt", []change{mapped("custom:tenant=custom:tennat")}, "custom:tenant", nil},
+		{"rule_source_unknown", "nothing to drop", []change{mapped("-custom:legacy")}, "custom:legacy", nil},
+		{"rule_source_unknown", "the sub", []change{later("custom:tenant", fixed), mapped("custom:tenant=sub")}, "", []string{"attribute_immutable"}},
+		{"rule_default_unfit", "too long", []change{more("locale"), later("locale", length("2")), mapped("locale?=en-GB")}, "locale?=en-GB has 5 characters; allowed are 0 to 2", []string{"attribute_bounds"}},
+		{"rule_default_unfit", "no number", []change{more("custom:age"), custom(before, numeric), later("custom:tenant", numeric), mapped("custom:tenant?=old")}, "is no number", nil},
+		{"rule_default_unfit", "too small a number", []change{custom(before, from("18")), later("custom:tenant", from("18")), mapped("custom:tenant?=17")}, "outside of 18", nil},
+		{"rule_default_unfit", "neither true nor false", []change{func(s *Snapshot) {
+			s.OldPool.SchemaAttributes[2].AttributeDataType = types.AttributeDataTypeBoolean
+		}, later("custom:tenant", func(a *types.SchemaAttributeType) { a.AttributeDataType = types.AttributeDataTypeBoolean }), mapped("custom:tenant?=yes")}, "neither true nor false", nil},
+		{"rule_default_unfit", "no phone number", []change{more("phone_number"), mapped("phone_number?=0555"), variable("ASSUME_VERIFIED", "phone_number")}, "the form of phone_number", nil},
+		{"rule_default_unfit", "it fits", []change{more("locale"), later("locale", length("5")), func(s *Snapshot) {
+			s.OldPool.SchemaAttributes[3] = s.NewPool.SchemaAttributes[3]
+		}, mapped("locale?=en-GB")}, "", nil},
+		{"rule_default_shared", "an alias", []change{mapped("email?=ada@example.org"), variable("ASSUME_VERIFIED", "email")}, "email", nil},
+		{"rule_default_shared", "what is no alias", []change{more("locale"), mapped("locale?=en")}, "", nil},
+		{"rule_address_unverified", "from elsewhere", []change{more("phone_number"), mapped("phone_number=custom:tenant")}, "phone_number", nil},
+		{"rule_address_unverified", "which is known to be right", []change{more("phone_number"), mapped("phone_number=custom:tenant"), variable("ASSUME_VERIFIED", "phone_number")}, "", nil},
+		{"link_writable", "by every client", []change{mapped("custom:tenant=sub")}, "web 1web", nil},
+		{"link_writable", "by a client that names it", []change{mapped("custom:tenant=sub"), func(s *Snapshot) {
+			s.NewClients[0].WriteAttributes = []string{"email", "custom:tenant"}
+		}}, "web 1web", nil},
+		{"link_writable", "by no client", []change{mapped("custom:tenant=sub"), func(s *Snapshot) {
+			s.NewClients[0].WriteAttributes = []string{"email"}
+		}}, "", nil},
+		{"link_writable", "immutable", []change{later("custom:tenant", fixed), mapped("custom:tenant=sub")}, "", []string{"attribute_immutable"}},
 		{"attribute_required", "no longer required", []change{func(s *Snapshot) { s.OldPool.SchemaAttributes[1].Required = aws.Bool(true) }}, "", nil},
 		{"attribute_required", "what every user signs in by", []change{
 			func(s *Snapshot) { s.NewPool.SchemaAttributes[1].Required = aws.Bool(true) }, signIn(before, byEmail), signIn(after, byEmail),
@@ -243,16 +384,26 @@ func TestRules(t *testing.T) {
 
 		{"sign_in_unknown", "phone only, but found by email", []change{signIn(after, byPhone)}, "phone_number", []string{"sign_in_lost"}},
 		{"sign_in_unknown", "email only, found by email", []change{signIn(before, byEmail), signIn(after, byEmail)}, "", nil},
+		{"sign_in_withheld", "dropped", []change{mapped("-email")}, "email", nil},
+		{"sign_in_withheld", "kept", []change{mapped("-custom:tenant")}, "", nil},
 		{"sign_in_lost", "no alias", []change{signIn(after, plain)}, "email", nil},
+		{"username_fixed", "an address becomes a username", []change{signIn(before, byEmail), signIn(after, plain)}, "email", nil},
+		{"username_fixed", "a username was one before", []change{signIn(before, plain), signIn(after, plain)}, "", nil},
 		{"sign_in_lost", "one more alias", []change{signIn(before, byEmail), signIn(after, []types.UsernameAttributeType{"email", "phone_number"})}, "", nil},
 		{"username_is_alias", "email was the username", []change{signIn(before, byEmail), signIn(after, plain, email)}, "email", nil},
 		{"username_is_alias", "email was an alias", nil, "", nil},
+		{"username_is_alias", "which is known to be right", []change{signIn(before, byEmail), signIn(after, plain, email), variable("ASSUME_VERIFIED", "email")}, "", nil},
 		{"username_like_alias", "a new alias", []change{signIn(before, plain)}, "email", nil},
 		{"username_like_alias", "a preferred username has no form", []change{signIn(after, plain, email, types.AliasAttributeTypePreferredUsername)}, "", nil},
 		{"username_not_address", "names, then addresses", []change{signIn(after, byEmail)}, "email", nil},
 		{"username_not_address", "addresses, then addresses", []change{signIn(before, byEmail), signIn(after, byEmail)}, "", nil},
 		{"username_like_alias", "the phone number too", []change{signIn(after, plain, email, phone)}, "phone_number", nil},
-		{"case_folded", "Ada and ada become one", []change{sensitive(before)}, newPoolID, nil},
+		{"case_folded", "Ada and ada become one", []change{sensitive(before), variable("TYPED_NAME", "typed")}, newPoolID, []string{"case_told"}},
+		{"case_not_told", "nobody says what was typed", []change{sensitive(before)}, newPoolID, []string{"case_folded"}},
+		{"case_not_told", "the app says it", []change{sensitive(before), variable("TYPED_NAME", "typed")}, "", []string{"case_folded", "case_told"}},
+		{"case_not_told", "the new pool minds case", []change{sensitive(after)}, "", []string{"case_split"}},
+		{"case_told", "it has to", []change{sensitive(before), variable("TYPED_NAME", "typed")}, "typed", []string{"case_folded"}},
+		{"case_told", "both fold case", []change{variable("TYPED_NAME", "typed")}, "", nil},
 		{"case_folded", "both tell them apart", []change{sensitive(before), sensitive(after)}, "", nil},
 		{"case_split", "Ada may come twice", []change{sensitive(after)}, newPoolID, nil},
 		{"case_split", "neither tells them apart", nil, "", nil},
@@ -261,8 +412,16 @@ func TestRules(t *testing.T) {
 		{"old_mfa", "optional in both", []change{mfa(before, types.UserPoolMfaTypeOptional), mfa(after, types.UserPoolMfaTypeOptional)}, "OPTIONAL", nil},
 		{"old_mfa", "new in the new pool", []change{mfa(after, types.UserPoolMfaTypeOptional)}, "", nil},
 		{"mfa_lost", "none before", []change{mfa(before, types.UserPoolMfaTypeOff)}, "", nil},
-		{"new_mfa_required", "required", []change{mfa(after, types.UserPoolMfaTypeOn)}, newPoolID, nil},
+		{"new_mfa_required", "required", []change{mfa(after, types.UserPoolMfaTypeOn)}, "SECOND_FACTOR=drop", nil},
 		{"new_mfa_required", "optional", []change{mfa(after, types.UserPoolMfaTypeOptional)}, "", nil},
+		{"second_factor_not_carried", "MFA is off", []change{variable("SECOND_FACTOR", "carry_sms")}, "MFA is off", nil},
+		{"second_factor_not_carried", "no SMS", []change{variable("SECOND_FACTOR", "carry_sms"), mfa(after, types.UserPoolMfaTypeOptional)}, "SMS is no second factor", nil},
+		{"second_factor_not_carried", "SMS", []change{variable("SECOND_FACTOR", "carry_sms"), mfa(after, types.UserPoolMfaTypeOptional), func(s *Snapshot) {
+			s.NewMFA.SmsMfaConfiguration = &types.SmsMfaConfigType{}
+		}}, "", nil},
+		{"second_factor_not_carried", "dropped", []change{mfa(after, types.UserPoolMfaTypeOptional)}, "", nil},
+		{"new_open_sign_up", "by default", []change{func(s *Snapshot) { s.NewPool.AdminCreateUserConfig = nil }}, newPoolID, nil},
+		{"new_open_sign_up", "administrators alone", nil, "", nil},
 		{"password_policy", "longer, with symbols", []change{func(s *Snapshot) {
 			s.NewPool.Policies.PasswordPolicy = &types.PasswordPolicyType{MinimumLength: aws.Int32(12), RequireNumbers: true, RequireSymbols: true}
 		}}, "at least 12 characters, symbols", nil},
@@ -280,7 +439,9 @@ func TestRules(t *testing.T) {
 		{"old_triggers", "those of other flows", []change{triggers(before, types.LambdaConfigType{PreSignUp: fn, PostConfirmation: fn, DefineAuthChallenge: fn})}, "", nil},
 		{"new_pre_authentication", "before the sign-in", []change{triggers(after, types.LambdaConfigType{PreAuthentication: fn})}, "PreAuthentication", nil},
 		{"new_pre_authentication", "after the sign-in", []change{triggers(after, types.LambdaConfigType{PostAuthentication: fn})}, "", nil},
-		{"new_sign_up_triggers", "around the sign-up", []change{triggers(after, types.LambdaConfigType{PreSignUp: fn, PostConfirmation: fn})}, "PostConfirmation, PreSignUp", nil},
+		{"new_pre_sign_up", "before the sign-up", []change{triggers(after, types.LambdaConfigType{PreSignUp: fn})}, "PreSignUp", nil},
+		{"new_pre_sign_up", "of the old pool", []change{triggers(before, types.LambdaConfigType{PreSignUp: fn})}, "", nil},
+		{"new_sign_up_triggers", "after the sign-up", []change{triggers(after, types.LambdaConfigType{PostConfirmation: fn})}, "PostConfirmation", nil},
 		{"new_sign_up_triggers", "around the sign-in", []change{triggers(after, types.LambdaConfigType{PostAuthentication: fn, PreTokenGeneration: fn})}, "", nil},
 		{"old_threat_protection", "enforced", []change{threat(types.AdvancedSecurityModeTypeEnforced)}, oldPoolID, nil},
 		{"old_threat_protection", "only logging", []change{threat(types.AdvancedSecurityModeTypeAudit)}, "", nil},
@@ -289,6 +450,7 @@ func TestRules(t *testing.T) {
 		{"recovery_admin_only", "nothing set", nil, "", nil},
 		{"recovery_address", "phone, where email is verified", []change{recovery(types.RecoveryOptionNameTypeVerifiedPhoneNumber)}, "phone_number", nil},
 		{"recovery_address", "nothing is verified", []change{func(s *Snapshot) { s.OldPool.AutoVerifiedAttributes = nil }}, "phone_number, email", nil},
+		{"recovery_address", "which is known to be right", []change{func(s *Snapshot) { s.OldPool.AutoVerifiedAttributes = nil }, variable("ASSUME_VERIFIED", "email")}, "", nil},
 		{"recovery_address", "phone, then email", []change{recovery(types.RecoveryOptionNameTypeVerifiedPhoneNumber, types.RecoveryOptionNameTypeVerifiedEmail)}, "", nil},
 		{"recovery_mfa", "email for both", []change{
 			mfa(after, types.UserPoolMfaTypeOptional), recovery(types.RecoveryOptionNameTypeVerifiedEmail),
@@ -334,8 +496,12 @@ func TestRules(t *testing.T) {
 		ways[tt.id][tt.want != ""] = true
 		t.Run(tt.id+"/"+tt.name, func(t *testing.T) {
 			s := faultless(t)
+			deployed := s.Variables["NEW_POOL"]
 			for _, change := range tt.change {
 				change(s)
+			}
+			if s.NewPool != nil && s.Variables["NEW_POOL"] == deployed {
+				s.Variables["NEW_POOL"] = described(t, s.NewPool) // the change was before the deployment
 			}
 			report := Check(*s)
 			want := slices.Clone(tt.also)
@@ -367,13 +533,14 @@ func TestRules(t *testing.T) {
 func TestWhatIsNotSeenIsAProblem(t *testing.T) {
 	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "User: arn:aws:sts::123456789012:assumed-role/inspect is not authorized"}
 	for name, hide := range map[string]func(*Snapshot){
-		"nothing was seen":      func(s *Snapshot) { *s = Snapshot{} },
-		"the old pool":          func(s *Snapshot) { s.OldPool = nil },
-		"the old client":        func(s *Snapshot) { s.OldClient = nil },
-		"the new pool":          func(s *Snapshot) { s.NewPool = nil },
-		"the new pool's MFA":    func(s *Snapshot) { s.NewMFA = nil },
-		"the new clients":       func(s *Snapshot) { s.NewClients = nil },
-		"the function's policy": func(s *Snapshot) { s.Policy = nil },
+		"nothing was seen":         func(s *Snapshot) { *s = Snapshot{} },
+		"the old pool":             func(s *Snapshot) { s.OldPool = nil },
+		"the old client":           func(s *Snapshot) { s.OldClient = nil },
+		"the new pool":             func(s *Snapshot) { s.NewPool = nil },
+		"the new pool's MFA":       func(s *Snapshot) { s.NewMFA = nil },
+		"the new clients":          func(s *Snapshot) { s.NewClients = nil },
+		"the function's policy":    func(s *Snapshot) { s.Policy = nil },
+		"the function's variables": func(s *Snapshot) { s.Variables = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := faultless(t)

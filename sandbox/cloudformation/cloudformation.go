@@ -1,5 +1,5 @@
-// Package cloudformation says which resources a stack has, as AWS CloudFormation's DescribeStackResources does. It speaks the AWS query
-// protocol.
+// Package cloudformation says which resources and parameters a stack has, as AWS CloudFormation's DescribeStackResources and
+// DescribeStacks do. It speaks the AWS query protocol.
 package cloudformation
 
 import (
@@ -18,7 +18,12 @@ type Server struct {
 	endpoint string
 
 	mu     sync.Mutex
-	stacks map[string]map[string]string // physical ids by logical ids
+	stacks map[string]*stack
+}
+
+type stack struct {
+	resources  map[string]string // physical ids by logical ids
+	parameters map[string]string
 }
 
 // Start starts the service on a free port of the loopback interface.
@@ -27,7 +32,7 @@ func Start() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the CloudFormation service: %w", err)
 	}
-	s := &Server{endpoint: "http://" + l.Addr().String(), stacks: map[string]map[string]string{}}
+	s := &Server{endpoint: "http://" + l.Addr().String(), stacks: map[string]*stack{}}
 	s.http.Handler = http.HandlerFunc(s.serve)
 	go func() { _ = s.http.Serve(l) }()
 	return s, nil
@@ -40,13 +45,24 @@ func (s *Server) Endpoint() string { return s.endpoint }
 func (s *Server) Close() { _ = s.http.Close() }
 
 // Put gives a stack resources, physical ids by logical ids, besides those that it has. It makes the stack if there is none.
-func (s *Server) Put(stack string, resources map[string]string) {
+func (s *Server) Put(name string, resources map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stacks[stack] == nil {
-		s.stacks[stack] = map[string]string{}
+	maps.Copy(s.stack(name).resources, resources)
+}
+
+// PutParameters gives a stack parameters besides those that it has. It makes the stack if there is none.
+func (s *Server) PutParameters(name string, parameters map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.Copy(s.stack(name).parameters, parameters)
+}
+
+func (s *Server) stack(name string) *stack {
+	if s.stacks[name] == nil {
+		s.stacks[name] = &stack{resources: map[string]string{}, parameters: map[string]string{}}
 	}
-	maps.Copy(s.stacks[stack], resources)
+	return s.stacks[name]
 }
 
 // describeStackResourcesResponse is the answer, as
@@ -58,6 +74,22 @@ type describeStackResourcesResponse struct {
 
 type resource struct {
 	StackName, LogicalResourceId, PhysicalResourceId, ResourceStatus string
+}
+
+// describeStacksResponse is the answer, as
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html has it.
+type describeStacksResponse struct {
+	XMLName xml.Name         `xml:"DescribeStacksResponse"`
+	Stacks  []describedStack `xml:"DescribeStacksResult>Stacks>member"`
+}
+
+type describedStack struct {
+	StackName, StackStatus string
+	Parameters             []parameter `xml:"Parameters>member"`
+}
+
+type parameter struct {
+	ParameterKey, ParameterValue string
 }
 
 type errorResponse struct {
@@ -73,21 +105,37 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		_ = xml.NewEncoder(w).Encode(errorResponse{Type: "Sender", Code: code, Message: message})
 	}
-	if action := r.FormValue("Action"); action != "DescribeStackResources" {
-		refuse("InvalidAction", "The action "+action+" is not known here.")
-		return
-	}
-	stack := r.FormValue("StackName")
-	s.mu.Lock()
-	resources, ok := maps.Clone(s.stacks[stack]), s.stacks[stack] != nil
-	s.mu.Unlock()
+	describe, ok := map[string]func(string, *stack) any{
+		"DescribeStackResources": describeStackResources, "DescribeStacks": describeStacks,
+	}[r.FormValue("Action")]
 	if !ok {
-		refuse("ValidationError", "Stack with id "+stack+" does not exist")
+		refuse("InvalidAction", "The action "+r.FormValue("Action")+" is not known here.")
 		return
 	}
-	var answer describeStackResourcesResponse
-	for _, id := range slices.Sorted(maps.Keys(resources)) {
-		answer.Resources = append(answer.Resources, resource{stack, id, resources[id], "CREATE_COMPLETE"})
+	name := r.FormValue("StackName")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stacks[name] == nil {
+		refuse("ValidationError", "Stack with id "+name+" does not exist")
+		return
 	}
-	_ = xml.NewEncoder(w).Encode(answer)
+	_ = xml.NewEncoder(w).Encode(describe(name, s.stacks[name]))
+}
+
+const complete = "CREATE_COMPLETE"
+
+func describeStackResources(name string, s *stack) any {
+	var answer describeStackResourcesResponse
+	for _, id := range slices.Sorted(maps.Keys(s.resources)) {
+		answer.Resources = append(answer.Resources, resource{name, id, s.resources[id], complete})
+	}
+	return answer
+}
+
+func describeStacks(name string, s *stack) any {
+	described := describedStack{StackName: name, StackStatus: complete}
+	for _, key := range slices.Sorted(maps.Keys(s.parameters)) {
+		described.Parameters = append(described.Parameters, parameter{key, s.parameters[key]})
+	}
+	return describeStacksResponse{Stacks: []describedStack{described}}
 }

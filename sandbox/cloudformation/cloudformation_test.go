@@ -14,20 +14,26 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cloudformation"
 )
 
-// AWS's own client gets the resources, and AWS's words for what is not there.
-func TestDescribeStackResources(t *testing.T) {
-	t.Parallel()
+// start starts a server, and makes AWS's own client of it.
+func start(t *testing.T) (*cloudformation.Server, *awscloudformation.Client) {
+	t.Helper()
 	server, err := cloudformation.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.Close()
-	server.Put("live", map[string]string{"One": "live-one", "Two": "live-two"})
-	server.Put("live", map[string]string{"Two": "live-2", "Three": "<three>"})
-	client := awscloudformation.New(awscloudformation.Options{
+	t.Cleanup(server.Close)
+	return server, awscloudformation.New(awscloudformation.Options{
 		Region: "eu-west-1", BaseEndpoint: aws.String(server.Endpoint()),
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
+}
+
+// AWS's own client gets the resources, and AWS's words for what is not there.
+func TestDescribeStackResources(t *testing.T) {
+	t.Parallel()
+	server, client := start(t)
+	server.Put("live", map[string]string{"One": "live-one", "Two": "live-two"})
+	server.Put("live", map[string]string{"Two": "live-2", "Three": "<three>"})
 	out, err := client.DescribeStackResources(t.Context(), &awscloudformation.DescribeStackResourcesInput{StackName: aws.String("live")})
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +51,26 @@ func TestDescribeStackResources(t *testing.T) {
 	if !errors.As(err, &api) || api.ErrorCode() != "ValidationError" || api.ErrorMessage() != "Stack with id "+dead+" does not exist" {
 		t.Errorf("a stack that is not there: %v", err)
 	}
-	if _, err := client.DescribeStacks(t.Context(), &awscloudformation.DescribeStacksInput{}); err == nil || !strings.Contains(err.Error(), "InvalidAction") {
+	if _, err := client.ListStacks(t.Context(), &awscloudformation.ListStacksInput{}); err == nil || !strings.Contains(err.Error(), "InvalidAction") {
 		t.Errorf("an action that is not known: %v", err)
+	}
+}
+
+func TestDescribeStacks(t *testing.T) {
+	t.Parallel()
+	server, client := start(t)
+	server.PutParameters("live", map[string]string{"One": "1", "Two": "<2>"})
+	server.PutParameters("live", map[string]string{"One": "one", "Three": ""})
+	server.PutParameters("other", map[string]string{"Four": "4"})
+	out, err := client.DescribeStacks(t.Context(), &awscloudformation.DescribeStacksInput{StackName: aws.String("live")})
+	if err != nil || len(out.Stacks) != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	got := map[string]string{}
+	for _, p := range out.Stacks[0].Parameters {
+		got[*p.ParameterKey] = aws.ToString(p.ParameterValue)
+	}
+	if diff := cmp.Diff(map[string]string{"One": "one", "Two": "<2>", "Three": ""}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -42,7 +42,7 @@ import (
 
 const stackName = "migration"
 
-// TestDeployed deploys the stack with "make deploy" to moto, an emulator of CloudFormation and of what the stack is made of,
+// TestDeployed deploys the stack, as a release packages it, with "make deploy" to moto, an emulator of CloudFormation and of what the stack is made of,
 // and moves a user with the functions as the stack configures them.
 //
 // Moto enforces no rights and knows no alarms and no outputs of a stack that a change set
@@ -295,8 +295,8 @@ type stack struct {
 // deploy starts an AWS of its own for the test and deploys the stack to it.
 func deploy(t *testing.T, sb *sandbox.Sandbox) stack {
 	t.Helper()
-	expanded := t.TempDir()
-	expand := exec.CommandContext(t.Context(), "python3", "testdata/expand.py", mainTemplate, "../build/host", expanded)
+	release, expanded := bundled(t), t.TempDir()
+	expand := exec.CommandContext(t.Context(), "python3", "testdata/expand.py", filepath.Join(release, "template.yaml"), release, expanded)
 	expand.Env = append(os.Environ(), "AWS_DEFAULT_REGION="+sandbox.Region)
 	if out, err := expand.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -328,6 +328,30 @@ func deploy(t *testing.T, sb *sandbox.Sandbox) stack {
 		s.resources[r.LogicalID] = r.PhysicalID
 	}
 	return s
+}
+
+// bundled returns a folder with what a release holds of the stack: the packaged template, and a zip for each function. The functions are
+// those for this machine.
+func bundled(t *testing.T) string {
+	t.Helper()
+	root, out, command := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "bundle")
+	for name, target := range map[string]string{
+		"template.yaml": "template.yaml", "dashboards": "dashboards", "deploy": "deploy", "build": "build/host",
+	} {
+		path, err := filepath.Abs(filepath.Join("..", target))
+		if err := errors.Join(err, os.Symlink(path, filepath.Join(root, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, err := exec.CommandContext(t.Context(), "go", "build", "-o", command, "./bundle").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	run := exec.CommandContext(t.Context(), command, out)
+	run.Dir = root
+	if text, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return out
 }
 
 // environment returns the variables of a function, as the deployment resolved them.

@@ -87,6 +87,9 @@ func answerTable() []answerRow {
 		{name: "the old pool's trigger refuses", trigger: in, user: func(u *cognito.User) { u.PreAuthenticationError = "not today" }, reason: migration.OldPoolTrigger, answer: untouched, exception: "UserLambdaValidationException"},
 		{name: "removed after confirmation", trigger: in, before: &migration.Event{Kind: migration.Confirmation, ID: "confirmation"}, reason: migration.RemovedAfterConfirmation, answer: untouched},
 		{name: "removed after confirmation, forgot password", trigger: forgot, before: &migration.Event{Kind: migration.Confirmation, ID: "confirmation"}, reason: migration.RemovedAfterConfirmation, answer: untouched},
+		{name: "an address as username that is no verified alias", trigger: in, user: func(u *cognito.User) {
+			u.Username, u.Attributes["email_verified"] = u.Attributes["email"], "false"
+		}, reason: migration.AliasUnverified, answer: untouched},
 		{name: "an attribute that Cognito refuses", trigger: in, user: func(u *cognito.User) { u.Attributes["custom:bio"] = strings.Repeat("x", 2049) }, reason: migration.AttributeRejected, answer: untouched},
 		{name: "an attribute that Cognito refuses, forgot password", trigger: forgot, user: func(u *cognito.User) { u.Attributes["custom:bio"] = strings.Repeat("x", 2049) }, reason: migration.AttributeRejected, answer: untouched},
 

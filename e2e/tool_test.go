@@ -92,7 +92,7 @@ func TestToolAnswers(t *testing.T) {
 		"what blocks users":                 {[]string{"blocked"}, []string{"challenge SMS_MFA 1", "disabled"}, 0},
 		"who is blocked":                    {[]string{"blocked", "disabled"}, []string{users[3].Sub}, 0},
 		"who is blocked by a challenge":     {[]string{"blocked", "challenge", "--challenge=SMS_MFA"}, []string{users[4].Sub}, 0},
-		"who is blocked by nothing of ours": {[]string{"blocked", "`weather`"}, []string{"Nobody is blocked by `weather`."}, 0},
+		"who is blocked by nothing of ours": {[]string{"blocked", "`weather`"}, []string{`"reason" is none of account_status,`}, 1},
 		"who was not seen since":            {[]string{"unconfirmed"}, []string{users[0].Sub, users[1].Sub}, 0},
 		"what happened in a period": {
 			[]string{"trail", "--from=" + day, "--to=" + next, "--outcome=migrated"},

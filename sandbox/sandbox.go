@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -65,6 +66,7 @@ type Sandbox struct {
 	OldFaults, DynamoDBFaults, SQSFaults *fault.Proxy
 
 	functions string // folder of the compiled functions
+	newPool   string // the new pool's shape, as make deploy reads it
 	closers   []func()
 }
 
@@ -79,6 +81,16 @@ func Start(ctx context.Context, seed uint64, log io.Writer) (*Sandbox, error) {
 
 // Pools are what the two pools are like, but for their ids and the trigger.
 type Pools struct{ Old, New cognito.Config }
+
+// shape is what of a pool decides whether it takes a user, as deploy/deploy asks DescribeUserPool for it.
+func shape(pool cognito.Config) (string, error) {
+	text, err := json.Marshal(map[string]any{
+		"UsernameAttributes": pool.UsernameAttributes, "AliasAttributes": pool.AliasAttributes,
+		"UsernameConfiguration": pool.UsernameConfiguration, "SchemaAttributes": pool.SchemaAttributes,
+		"AccountRecoverySetting": pool.AccountRecoverySetting, "MfaConfiguration": pool.MFA,
+	})
+	return string(text), err
+}
 
 // StartWith starts a sandbox with pools of another kind.
 func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ *Sandbox, err error) {
@@ -120,6 +132,9 @@ func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ 
 		s.DynamoDB, err = dynamodblocal.Start(ctx, log)
 		return err
 	})
+	if s.newPool, err = shape(pools.New); err != nil {
+		return nil, err
+	}
 	pools.Old.PoolID, pools.Old.ClientID = OldPoolID, OldClientID
 	pools.New.PoolID, pools.New.ClientID = NewPoolID, NewClientID
 	pools.New.UserMigration = &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction}
@@ -263,6 +278,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"USER_POOL_ID":     OldPoolID,
 		"APP_CLIENT_ID":    OldClientID,
 		"NEW_USER_POOL_ID": NewPoolID,
+		"NEW_POOL":         s.newPool,
 		"AUDIT_TABLE":      stack.Tables.AuditTable,
 		"PROGRESS_TABLE":   stack.Tables.ProgressTable,
 		"SPOOL_QUEUE_URL":  stack.Spool.URL(),

@@ -24,10 +24,8 @@ var pools = sandbox.Pools{
 	},
 }
 
-// bridge is the configuration that gets users from the one to the other. NEW_POOL is what make deploy would fill in.
+// bridge is the configuration that gets users from the one to the other, beside the new pool's shape.
 var bridge = map[string]string{
-	"NEW_POOL": `{"AliasAttributes":["email"],"UsernameConfiguration":{"CaseSensitive":false},"MfaConfiguration":"OFF",` +
-		`"SchemaAttributes":[{"Name":"name","Required":true},{"Name":"custom:org"},{"Name":"custom:old_sub"}]}`,
 	"ATTRIBUTES": "custom:old_sub=sub,custom:org=custom:tenant,-custom:legacy",
 	"TYPED_NAME": "typed",
 }

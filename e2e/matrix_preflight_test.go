@@ -25,7 +25,9 @@ func (d deployedFunction) GetFunctionConfiguration(
 	return &awslambda.GetFunctionConfigurationOutput{Environment: &lambdatypes.EnvironmentResponse{Variables: d}}, nil
 }
 
-func (deployedFunction) GetPolicy(context.Context, *awslambda.GetPolicyInput, ...func(*awslambda.Options)) (*awslambda.GetPolicyOutput, error) {
+func (deployedFunction) GetPolicy(
+	context.Context, *awslambda.GetPolicyInput, ...func(*awslambda.Options),
+) (*awslambda.GetPolicyOutput, error) {
 	return &awslambda.GetPolicyOutput{Policy: aws.String(`{"Statement":[]}`)}, nil
 }
 
@@ -44,7 +46,7 @@ var announced = map[string][][2]string{
 // alwaysRefused are the findings that say of users for certain that they are refused.
 var alwaysRefused = []string{"sign_in_unknown", "sign_in_lost", "username_not_address", "case_not_told", "sign_in_withheld"}
 
-// checkPreflight holds preflight to what became of two pools' cells: what was refused is announced, and nothing is announced where all move.
+// checkPreflight holds preflight to what became of two pools' cells: what was refused is announced, and nothing where all move.
 func checkPreflight(t *testing.T, kind kindOfPool, old *cognito.Pool, oldID string, n *newPool, newID string, refused map[string]bool) {
 	t.Helper()
 	snapshot := preflight.Look(t.Context(), preflight.Targets{

@@ -126,7 +126,8 @@ func TestToolSurveysUsers(t *testing.T) {
 			t.Errorf("%s is named in %s%s", u.Username, stdout, stderr)
 		}
 	}
-	if stdout, stderr, code := toolIn(t, stack, env, "preflight", "--users", "--show=1"); code != 0 || !strings.Contains(stdout, "    nameless\n") {
+	stdout, stderr, code = toolIn(t, stack, env, "preflight", "--users", "--show=1")
+	if code != 0 || !strings.Contains(stdout, "    nameless\n") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
 }

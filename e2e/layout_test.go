@@ -68,7 +68,7 @@ var layers = map[string][]string{
 	"pkg/report":                       {"pkg/ledger", "pkg/progress", "pkg/redact", "pkg/request", "pkg/version"},
 	"pkg/safeguard":                    {"pkg/redact"},
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
-	// The tool asks the functions: it reaches no table and no pool by itself.
+	// The tool asks the functions. It reaches no table, and no pool but to list users for the operator.
 	"cmd/migration": {"pkg/history", "pkg/ledger", "pkg/migration", "pkg/preflight", "pkg/progress", "pkg/version"},
 	"pkg/readiness": {},
 }

@@ -67,9 +67,8 @@ func (k kindOfPool) config(id string) cognito.Config {
 	}
 }
 
-// shape is what make deploy would fill in of the pool.
-func (k kindOfPool) shape(t *testing.T) migration.Shape {
-	t.Helper()
+// described is what make deploy would fill in of the pool.
+func (k kindOfPool) described() string {
 	quoted := func(names []string) string { return `["` + strings.Join(names, `","`) + `"]` }
 	text := fmt.Sprintf(`{"UsernameConfiguration":{"CaseSensitive":%t}`, !k.folds)
 	if k.by != nil {
@@ -78,8 +77,13 @@ func (k kindOfPool) shape(t *testing.T) migration.Shape {
 	if k.aliases != nil {
 		text += `,"AliasAttributes":` + quoted(k.aliases)
 	}
+	return text + "}"
+}
+
+func (k kindOfPool) shape(t *testing.T) migration.Shape {
+	t.Helper()
 	var s migration.Shape
-	if err := s.UnmarshalText([]byte(text + "}")); err != nil {
+	if err := s.UnmarshalText([]byte(k.described())); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -136,7 +140,8 @@ func startNewPool(t *testing.T, kind kindOfPool, id string) *newPool {
 }
 
 // TestMatrix moves users from every kind of old pool to every kind of new pool, whatever they type, by both triggers. In each cell the
-// user is created and signs in a second time without the trigger, or is refused by a reason; never do we say yes and the pool no.
+// user is created and signs in a second time without the trigger, or is refused by a reason; never do we say yes and the pool no. What is
+// refused, preflight has said before.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	kinds := kindsOfPools()
@@ -198,7 +203,7 @@ func tryPair(t *testing.T, kind kindOfPool, old *cognito.Pool, oldID string, n *
 			ledger.New(memory.New(), migration.Windows{}, time.Now), nil),
 		slog.New(slog.NewJSONHandler(&log, nil)), time.Now)
 	n.handler.Store(handler)
-	counts := map[string]int{}
+	counts, refused := map[string]int{}, map[string]bool{}
 	for _, how := range slices.Sorted(maps.Keys(typedNames)) {
 		for _, trigger := range migration.Triggers {
 			c := cell{n: n, old: old, log: &log, trigger: trigger, user: matrixUser(kind)}
@@ -210,12 +215,16 @@ func tryPair(t *testing.T, kind kindOfPool, old *cognito.Pool, oldID string, n *
 			if wrong != "" {
 				t.Errorf("from %s to %s, typed %s, %s: %s", kind.name, n.kind.name, how, trigger, wrong)
 			}
-			if result == noSuchName {
+			switch {
+			case result == noSuchName:
 				result += ": " + how + ", of " + kind.name
+			case strings.HasPrefix(result, refusal):
+				refused[strings.TrimPrefix(result, refusal)+", typed "+how] = true
 			}
 			counts[result]++
 		}
 	}
+	checkPreflight(t, kind, old, oldID, n, newID, refused)
 	return counts
 }
 
@@ -245,7 +254,11 @@ type cell struct {
 	typed   string
 }
 
-const noSuchName = "impossible, since the old pool has no such name"
+// What may come of a cell.
+const (
+	noSuchName = "impossible, since the old pool has no such name"
+	refusal    = "refused: "
+)
 
 // try has the user sign in, or reset a forgotten password, and sign in again. It returns what came of it, and what is wrong with that.
 func (c cell) try(t *testing.T) (result, wrong string) {
@@ -265,7 +278,7 @@ func (c cell) try(t *testing.T) (result, wrong string) {
 	case line.Reason == string(migration.UnknownUser):
 		return noSuchName, ""
 	case line.Outcome != string(migration.Migrated):
-		return "refused: " + line.Reason, ""
+		return refusal + line.Reason, ""
 	case err != nil:
 		return "lost", fmt.Sprintf("we said yes, and the new pool no: %v", err)
 	}

@@ -37,13 +37,19 @@ var toolBinary = sync.OnceValues(func() (string, error) {
 // tool asks a stack with the operator's tool, which knows no AWS but the local one.
 func tool(t *testing.T, stack *sandbox.Stack, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return toolIn(t, stack, nil, args...)
+}
+
+// toolIn is tool with more variables.
+func toolIn(t *testing.T, stack *sandbox.Stack, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	binary, err := toolBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out, said bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Env = append(local.Environ(), "STACK="+stack.Name, "HOME="+t.TempDir())
+	cmd.Env = append(append(local.Environ(), "STACK="+stack.Name, "HOME="+t.TempDir()), env...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), &out, &said
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {

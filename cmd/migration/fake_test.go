@@ -20,8 +20,8 @@ type call struct {
 	question map[string]any
 }
 
-// fakeAWS answers what the tool asks CloudFormation, Lambda, Cognito and CloudWatch Logs. It knows the stack "live", and the stack "bare", which
-// has no functions.
+// fakeAWS answers what the tool asks CloudFormation, Lambda, Cognito and CloudWatch Logs. It knows the stack "live", and the stack
+// "bare", which has no functions.
 type fakeAWS struct {
 	*httptest.Server
 

@@ -21,7 +21,9 @@ func startSurvey(t *testing.T, users ...string) *fakeAWS {
 		case input["UserPoolId"] == "eu-west-1_new":
 			return map[string]any{"UserPool": map[string]any{"Id": "eu-west-1_new", "UsernameAttributes": []string{"email"}}}
 		default:
-			return map[string]any{"UserPool": map[string]any{"Id": "eu-central-1_old", "AliasAttributes": []string{"email"}, "EstimatedNumberOfUsers": len(users)}}
+			return map[string]any{"UserPool": map[string]any{
+				"Id": "eu-central-1_old", "AliasAttributes": []string{"email"}, "EstimatedNumberOfUsers": len(users),
+			}}
 		}
 	}
 	return fake

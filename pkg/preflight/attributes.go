@@ -29,7 +29,8 @@ var attributeRules = []rule{
 		id: "attribute_type", severity: Error, needs: OldPool | NewPool | settings,
 		check: func(s Snapshot) []string {
 			return handovers(s, func(h handover) bool {
-				return h.into != nil && h.into.AttributeDataType != h.source.AttributeDataType && h.into.AttributeDataType != types.AttributeDataTypeString
+				return h.into != nil && h.into.AttributeDataType != h.source.AttributeDataType &&
+					h.into.AttributeDataType != types.AttributeDataTypeString
 			})
 		},
 		what: "Attributes have another type in the new pool",
@@ -209,7 +210,8 @@ func bounds(a types.SchemaAttributeType) (low, high float64) {
 var (
 	number = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
 	forms  = map[string]*regexp.Regexp{
-		"email": regexp.MustCompile(`^[^@\s]+@[^@\s]+$`), "phone_number": regexp.MustCompile(`^\+\d+$`), "birthdate": regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`),
+		"email": regexp.MustCompile(`^[^@\s]+@[^@\s]+$`), "phone_number": regexp.MustCompile(`^\+\d+$`),
+		"birthdate": regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`),
 	}
 )
 

@@ -128,7 +128,7 @@ var nameRules = []rule{
 			return when(!caseSensitive(s.OldPool) && caseSensitive(s.NewPool), aws.ToString(s.NewPool.Id))
 		},
 		what: "The new pool tells Ada from ada, the old one does not",
-		why:  "A user who types the username in another case is new to the new pool, and migrates once more as somebody else. A user who types an address in another case is refused (attribute_rejected).",
+		why:  "A user who types the username in another case is new to the new pool, and migrates once more as somebody else. A user who types an address or preferred username in another case than the old pool has it, which is lower case, is refused (attribute_rejected).",
 		mend: "Make another new pool, without case sensitivity, as AWS advises; it can't be changed later.",
 		docs: guide + "user-pool-case-sensitivity.html",
 	},

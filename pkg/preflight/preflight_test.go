@@ -617,7 +617,7 @@ func TestReportAsJSON(t *testing.T) {
 	}
 }
 
-// Both update calls reset what is not sent: whoever is told of one is told that.
+// Both update calls reset what is not sent: a mend that names one says so.
 func TestMendsAreSafe(t *testing.T) {
 	for _, r := range rules {
 		if strings.Contains(r.mend, "update-user-pool") && !strings.Contains(r.mend, "resets every setting that is not sent") {

@@ -127,3 +127,11 @@ func TestTheDocumentedPolicyIsTheAuditTables(t *testing.T) {
 		t.Errorf("policy (-template +docs/operating.md):\n%s", diff)
 	}
 }
+
+// What the script asks of AWS beside deploying needs rights as well.
+func TestADeployersPolicyCoversWhatTheScriptAsks(t *testing.T) {
+	deployer, _ := documentedPolicies(t)
+	if !slices.Contains(deployer.actions(), "cognito-idp:DescribeUserPool") {
+		t.Error("deploy/deploy describes the new pool, and the policy does not allow it")
+	}
+}

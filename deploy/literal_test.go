@@ -120,3 +120,25 @@ func makeDeploy(t *testing.T, makefile string, asArguments bool, given map[strin
 	}
 	return calls
 }
+
+// Without the new pool's shape nothing is deployed: the trigger would guess, and an update would make it forget what it knew.
+func TestDeployEndsIfTheNewPoolCannotBeDescribed(t *testing.T) {
+	dir := t.TempDir()
+	record := filepath.Join(dir, "record")
+	denied := strings.Replace(fakeCLI, "printf '{\\n  \"AliasAttributes\": [\"email\"]\\n}\\n'", "exit 254", 1)
+	if denied == fakeCLI {
+		t.Fatal("the command line that stands in for AWS's answers differently")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "aws"), []byte(denied), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "./deploy/deploy")
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "RECORD="+record, "STACK=s", "USER_POOL_ID=eu-west-1_a",
+		"APP_CLIENT_ID=c", "NEW_USER_POOL_ID=eu-west-1_b", "BUCKET=b")
+	out, err := cmd.CombinedOutput()
+	recorded, readErr := os.ReadFile(record)
+	if err == nil || readErr != nil || strings.Contains(string(recorded), "cloudformation") {
+		t.Errorf("%v, %v, said %s; called %q", err, readErr, out, recorded)
+	}
+}

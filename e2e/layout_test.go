@@ -64,7 +64,7 @@ var layers = map[string][]string{
 	"pkg/request":                      {"pkg/redact"},
 	"pkg/cognitoevent":                 {"pkg/migration"},
 	"pkg/recorder":                     {"pkg/emf", "pkg/ledger", "pkg/migration", "pkg/redact"},
-	"pkg/signin":                       {"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/version"},
+	"pkg/signin":                       {"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/redact", "pkg/version"},
 	"pkg/report":                       {"pkg/ledger", "pkg/progress", "pkg/redact", "pkg/request", "pkg/version"},
 	"pkg/safeguard":                    {"pkg/redact"},
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},

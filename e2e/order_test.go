@@ -84,6 +84,24 @@ func TestVerifyAndRebuildInAnyOrder(t *testing.T) {
 	}
 	isStill(t, stack, want)
 
+	// A gap in the middle is found, however the pages fall, and a rebuild leaves such a stream alone.
+	middle := audit.get(t, subs[5], "0000000002")
+	audit.remove(t, subs[5], "0000000002")
+	for seed := range uint64(3) {
+		v, err := fsck.New(shuffled(stack, seed, 1)).Verify(t.Context(), time.Now, time.Time{})
+		if err != nil || v.Kinds[ledger.Gap] != 1 || v.Streams != 12 || v.Events != 29 {
+			t.Errorf("seed %d: %v, %+v; want one gap among 29 events of 12 users", seed, err, v)
+		}
+	}
+	record := progress.get(t, "user#"+subs[5], "record")
+	progress.remove(t, "user#"+subs[5], "record")
+	rebuilt, err = fsck.New(shuffled(stack, 3, 1)).Rebuild(t.Context(), time.Now, time.Time{}, true)
+	if err != nil || rebuilt.BrokenStreams != 1 || rebuilt.RecordsWritten != 0 {
+		t.Errorf("%v, %+v; want the broken stream left alone", err, rebuilt)
+	}
+	audit.put(t, middle)
+	progress.put(t, record)
+
 	// A stream without its first event, and a record that is older than its stream, are found once each.
 	audit.remove(t, subs[1], "0000000001")
 	progress.put(t, with(progress.get(t, "user#"+subs[3], "record"), item{"version": &types.AttributeValueMemberN{Value: "2"}}))
@@ -129,8 +147,19 @@ func TestTheStreamOfAHotUserIsReadOnce(t *testing.T) {
 		},
 	} {
 		queries.Store(0)
-		if found, read, err := work(); err != nil || found != 0 || read != events || queries.Load() > 1 {
-			t.Errorf("%s: %v, %d found, %d events, %d queries; want %d events by one query", name, err, found, read, queries.Load(), events)
+		if found, read, err := work(); err != nil || found != 0 || read != events || queries.Load() > 2 {
+			t.Errorf("%s: %v, %d found, %d events, %d queries; want %d events by a count and one query", name, err, found, read, queries.Load(), events)
 		}
+	}
+	// A gap where a batch of the walk ends is found as well, and a rebuild leaves the stream alone.
+	audit, progress := tablesOf(stack)
+	audit.remove(t, sub, "0000000101")
+	if v, err := fsck.New(s).Verify(t.Context(), time.Now, time.Time{}); err != nil || v.Kinds[ledger.Gap] != 1 || v.Events != events-1 {
+		t.Errorf("%v, %+v; want one gap among %d events", err, v, events-1)
+	}
+	progress.remove(t, "user#"+sub, "record")
+	r, err := fsck.New(s).Rebuild(t.Context(), time.Now, time.Time{}, true)
+	if err != nil || r.BrokenStreams != 1 || r.RecordsWritten != 0 || r.Events != events-1 {
+		t.Errorf("%v, %+v; want the broken stream left alone", err, r)
 	}
 }

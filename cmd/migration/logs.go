@@ -38,11 +38,11 @@ func (s *since) UnmarshalText(text []byte) error {
 }
 
 // signs are what the lines of --failed hold: an ERROR line of ours, and what Lambda says when it ends a function that does not answer.
-var signs = []string{`"level":"ERROR"`, "Task timed out", "Runtime exited"}
+var signs = []string{`"level":"ERROR"`, "Task timed out", "Runtime exited", "Runtime."}
 
 // pattern asks for lines that hold one of the signs, or the word ERROR: quotes can't be looked for.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
-const pattern = `?ERROR ?"Task timed out" ?"Runtime exited"`
+const pattern = `?ERROR ?"Task timed out" ?"Runtime exited" ?"Runtime."`
 
 func (c logsCommand) Run(ctx context.Context, s *stack, out *output) error {
 	group, err := s.resource(ctx, logicalID(c.Function, "LogGroup"))

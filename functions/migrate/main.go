@@ -21,6 +21,10 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/signin"
 )
 
+// startBudget bounds what is asked at start: Cognito's 5 s include the cold start. What was not answered in it is asked by the first
+// sign-in.
+const startBudget = 700 * time.Millisecond
+
 func main() { function.Main(run) }
 
 func run(ctx context.Context, environ []string) (lambda.Handler, error) {
@@ -47,7 +51,7 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 		return nil, err
 	}
 	// Cognito waits for a start as well. What can't be had in time is asked for again by the first sign-in.
-	start, cancel := context.WithTimeout(ctx, cfg.SignIn.OldPoolBudget)
+	start, cancel := context.WithTimeout(ctx, startBudget)
 	defer cancel()
 	old := oldpool.New(oldpool.Connect(start, aws, cfg.OldPool), cfg.OldPool, cfg.SignIn.OldPoolBudget*3/5)
 	old.ReadSecret(start)

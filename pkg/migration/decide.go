@@ -24,6 +24,17 @@ type Policy struct {
 	SecondFactor SecondFactorRule `env:"SECOND_FACTOR" envDefault:"drop"`
 }
 
+// Validate names the rule that the new pool's shape has no attribute for: it would keep every user from migrating.
+func (p Policy) Validate() error {
+	for _, r := range p.Attributes {
+		if !r.Drop && !p.NewPool.has(r.Target) {
+			return fmt.Errorf("ATTRIBUTES has a rule for %s, which NEW_POOL does not have: allowed are attributes of the new pool; "+
+				"add it there and deploy again", r.Target)
+		}
+	}
+	return nil
+}
+
 // SecondFactorRule says what becomes of second factors.
 type SecondFactorRule string
 
@@ -226,16 +237,17 @@ func (p Policy) forgotPassword(name string, account Account) Decision {
 		return refuse(ForgotPasswordRefused)
 	}
 	d := p.grant(name, account)
-	if d.Outcome == Migrated && !p.reachable(d.Attributes) {
+	if d.Outcome == Migrated && !p.reachable(d) {
 		return refuse(NoVerifiedContact)
 	}
 	return d
 }
 
 // reachable: Cognito sends the code for a new password to a verified address only, and only to one that the pool recovers by.
-func (p Policy) reachable(attributes map[string]string) bool {
+func (p Policy) reachable(d Decision) bool {
 	return slices.ContainsFunc([]Address{Email, PhoneNumber}, func(a Address) bool {
-		return attributes[string(a)] != "" && attributes[a.flag()] == "true" && p.NewPool.recovers(a)
+		isSecondFactor := a == PhoneNumber && d.EnableSMSMFA
+		return d.Attributes[string(a)] != "" && d.Attributes[a.flag()] == "true" && p.NewPool.recovers(a, isSecondFactor)
 	})
 }
 

@@ -42,9 +42,15 @@ func (p Policy) grant(name string, account Account) Decision {
 	}
 	return Decision{
 		Outcome: Migrated, Attributes: attributes,
-		EnableSMSMFA: p.SecondFactor == SecondFactorCarriesSMS && slices.Contains(account.Factors, "SMS_MFA") &&
-			attributes[string(PhoneNumber)] != "" && p.NewPool.sendsCodes(),
+		EnableSMSMFA: p.carriesSMS(account, attributes),
 	}
+}
+
+// carriesSMS tells whether the user keeps SMS codes: to the same number alone, since that is the factor.
+func (p Policy) carriesSMS(account Account, attributes map[string]string) bool {
+	number := attributes[string(PhoneNumber)]
+	return p.SecondFactor == SecondFactorCarriesSMS && slices.Contains(account.Factors, "SMS_MFA") &&
+		number != "" && number == account.Attributes[string(PhoneNumber)] && p.NewPool.sendsCodes()
 }
 
 // attributes are those that the user gets: every attribute but those that Cognito sets itself, by the rules. A migration happens once:

@@ -121,6 +121,7 @@ func TestWhatTheNewUserGets(t *testing.T) {
 		{"required, and not there", `{"SchemaAttributes":[{"Name":"locale","Required":true},{"Name":"custom:tenant"}]}`, "", nil, nil, "locale"},
 		{"required, and given by a rule", `{"SchemaAttributes":[{"Name":"locale","Required":true},{"Name":"custom:tenant"}]}`, "locale?=en", nil, map[string]string{"locale": "en"}, ""},
 		{"not in the schema", `{"SchemaAttributes":[]}`, "", nil, nil, "custom:tenant"},
+		{"for developers, and not in the schema", `{"SchemaAttributes":[{"Name":"custom:tenant"}]}`, "", func(a *Account) { a.Attributes["dev:custom:x"] = "1" }, nil, "dev:custom:x"},
 		{"not in the schema, and dropped", `{"SchemaAttributes":[]}`, "-custom:tenant", nil, map[string]string{"custom:tenant": ""}, ""},
 		{"too long", plain, "", func(a *Account) { a.Attributes["custom:tenant"] = strings.Repeat("é", 2049) }, nil, "custom:tenant"},
 	} {
@@ -183,16 +184,53 @@ func TestSecondFactorsAreCarried(t *testing.T) {
 		{"not asked for", `{"MfaConfiguration":"OPTIONAL"}`, SecondFactorDropped, sms, false},
 		{"a pool without second factors", `{"MfaConfiguration":"OFF"}`, SecondFactorCarriesSMS, sms, false},
 		{"no SMS", `{"MfaConfiguration":"ON"}`, SecondFactorCarriesSMS, func(a *Account) { a.Factors = []string{"EMAIL_OTP"} }, false},
+		{"another number than the factor's", `{"MfaConfiguration":"ON"}`, SecondFactorCarriesSMS, func(a *Account) {
+			sms(a)
+			a.Attributes["custom:mobile"] = "+15550199"
+		}, false},
 		{"no phone number", `{"MfaConfiguration":"ON"}`, SecondFactorCarriesSMS, func(a *Account) {
 			sms(a)
 			delete(a.Attributes, "phone_number")
 		}, false},
 	} {
 		p := policy
-		p.NewPool, p.SecondFactor = shape(t, tt.shape), tt.rule
+		p.NewPool, p.SecondFactor, p.Attributes = shape(t, tt.shape), tt.rule, rules(t, "phone_number?=+15550198")
+		if tt.name == "another number than the factor's" {
+			p.Attributes = rules(t, "phone_number=custom:mobile")
+		}
 		got := p.Decide(ForgotPassword, username, Answer{Account: account(tt.change)}, Record{})
 		if got.Outcome != Migrated || got.EnableSMSMFA != tt.want {
 			t.Errorf("%s: %+v, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A number that gets the codes of a second factor is no way to recover, if the pool has a setting for that.
+func TestASecondFactorIsNoRecovery(t *testing.T) {
+	phoneAlone := func(a *Account) {
+		a.Factors = []string{"SMS_MFA"}
+		a.Attributes["phone_number_verified"], a.Attributes["email_verified"] = "true", "false"
+	}
+	const setting = `,"AccountRecoverySetting":{"RecoveryMechanisms":[{"Name":"verified_phone_number"},{"Name":"verified_email"}]}`
+	for _, tt := range []struct {
+		name, shape string
+		rule        SecondFactorRule
+		change      func(*Account)
+		want        Outcome
+	}{
+		{"carried, and a setting", `{"MfaConfiguration":"ON"` + setting + `}`, SecondFactorCarriesSMS, phoneAlone, Rejected},
+		{"carried, and no setting", `{"MfaConfiguration":"ON"}`, SecondFactorCarriesSMS, phoneAlone, Migrated},
+		{"dropped", `{"MfaConfiguration":"ON"` + setting + `}`, SecondFactorDropped, phoneAlone, Migrated},
+		{"carried, and an email address", `{"MfaConfiguration":"ON"` + setting + `}`, SecondFactorCarriesSMS, func(a *Account) {
+			phoneAlone(a)
+			a.Attributes["email_verified"] = "true"
+		}, Migrated},
+	} {
+		p := policy
+		p.NewPool, p.SecondFactor = shape(t, tt.shape), tt.rule
+		got := p.Decide(ForgotPassword, username, Answer{Account: account(tt.change)}, Record{})
+		if got.Outcome != tt.want || tt.want == Rejected && got.Reason != NoVerifiedContact {
+			t.Errorf("%s: %+v, want it %s", tt.name, got, tt.want)
 		}
 	}
 }
@@ -324,4 +362,23 @@ func brokenRule(pool map[string]any, typed string, d Decision) string {
 		return "the user is not found by the typed name"
 	}
 	return ""
+}
+
+// A rule for an attribute that the new pool does not have would keep everybody from migrating: the function does not start with it.
+func TestRulesFitTheShape(t *testing.T) {
+	for _, tt := range []struct {
+		shape, rules string
+		fits         bool
+	}{
+		{`{"SchemaAttributes":[{"Name":"custom:old_sub"}]}`, "custom:old_sub=sub", true},
+		{`{"SchemaAttributes":[{"Name":"custom:org"}]}`, "custom:old_sub=sub", false},
+		{`{"SchemaAttributes":[]}`, "-custom:legacy", true},
+		{`{"SchemaAttributes":[]}`, "locale?=en", true},
+		{`{}`, "custom:old_sub=sub", true},
+	} {
+		p := Policy{NewPool: shape(t, tt.shape), Attributes: rules(t, tt.rules)}
+		if err := p.Validate(); (err == nil) != tt.fits || err != nil && !strings.Contains(err.Error(), "ATTRIBUTES") {
+			t.Errorf("%s in %s: %v", tt.rules, tt.shape, err)
+		}
+	}
 }

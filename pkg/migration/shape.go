@@ -69,7 +69,8 @@ func EqualButForCase(a, b string) bool {
 
 // has tells whether the pool's users may have an attribute. All pools have the standard ones.
 func (s Shape) has(attribute string) bool {
-	return !strings.HasPrefix(attribute, "custom:") || s.SchemaAttributes == nil ||
+	custom := strings.HasPrefix(attribute, "custom:") || strings.HasPrefix(attribute, "dev:")
+	return !custom || s.SchemaAttributes == nil ||
 		slices.ContainsFunc(s.SchemaAttributes, func(a SchemaAttribute) bool { return a.Name == attribute })
 }
 
@@ -83,10 +84,12 @@ func (s Shape) missing(attributes map[string]string) string {
 	return ""
 }
 
-// recovers tells whether a forgotten password can be recovered by an address.
-func (s Shape) recovers(a Address) bool {
+// recovers tells whether a forgotten password can be recovered by an address. A phone number that gets the codes of a second factor
+// does not count, if the pool has a setting.
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AccountRecoverySettingType.html
+func (s Shape) recovers(a Address, isSecondFactor bool) bool {
 	mechanisms := s.AccountRecoverySetting.RecoveryMechanisms
-	return len(mechanisms) == 0 || slices.Contains(mechanisms, RecoveryMechanism{Name: "verified_" + string(a)})
+	return len(mechanisms) == 0 || !isSecondFactor && slices.Contains(mechanisms, RecoveryMechanism{Name: "verified_" + string(a)})
 }
 
 // sendsCodes tells whether the pool has second factors.

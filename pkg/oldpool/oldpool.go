@@ -165,6 +165,9 @@ func (p *Pool) authenticate(ctx context.Context, username, password string, meta
 	switch {
 	case err != nil:
 		reason := authenticationReason(err)
+		if errors.As(err, &secretError{}) {
+			reason = lookupReason(err) // no password was sent
+		}
 		return migration.Authentication{Reason: reason, Exception: exception(err)}
 	case out.ChallengeName != "":
 		return migration.Authentication{Challenge: name(string(out.ChallengeName))}
@@ -175,6 +178,11 @@ func (p *Pool) authenticate(ctx context.Context, username, password string, meta
 	}
 }
 
+// secretError says that the app client's secret could not be read.
+type secretError struct{ error }
+
+func (e secretError) Unwrap() error { return e.error }
+
 // initiateAuth sends the call with the hash of the app client's secret, if it has one. If Cognito refuses the hash, it has not looked at
 // the password: with another secret the call may be sent once more.
 func (p *Pool) initiateAuth(ctx context.Context, input *cognito.AdminInitiateAuthInput) (*cognito.AdminInitiateAuthOutput, error) {
@@ -183,7 +191,7 @@ func (p *Pool) initiateAuth(ctx context.Context, input *cognito.AdminInitiateAut
 	}
 	current, err := p.secret.get(ctx)
 	if err != nil {
-		return nil, err
+		return nil, secretError{err}
 	}
 	hash := func(secret string) {
 		input.AuthParameters["SECRET_HASH"] = secretHash(secret, input.AuthParameters["USERNAME"], p.config.AppClientID)

@@ -349,7 +349,7 @@ func TestRules(t *testing.T) {
 		{"attribute_withheld", "given to another", []change{more("name", "nickname"), later("name", mandatory), mapped("nickname=name")}, "name", nil},
 		{"attribute_withheld", "dropped, and not required", []change{more("name"), mapped("-name")}, "", nil},
 
-		{"rule_target_unknown", "misspelt", []change{mapped("custom:old_sbu=sub")}, "custom:old_sbu", nil},
+		{"settings_wrong", "a rule for an attribute that the shape lacks", []change{mapped("custom:old_sbu=sub")}, "custom:old_sbu", nil},
 		{"rule_target_unknown", "a value for it", []change{mapped("emial?=ada@example.org")}, "emial", nil},
 		{"rule_target_unknown", "dropped", []change{custom(before, func(a *types.SchemaAttributeType) { a.Name = aws.String("custom:role") }), mapped("-custom:role")}, "", nil},
 		{"rule_source_unknown", "misspelt", []change{mapped("custom:tenant=custom:tennat")}, "custom:tenant", nil},

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 
 	"github.com/aws/smithy-go"
 )
@@ -37,6 +39,11 @@ func Error(err error) string {
 	default:
 		return fmt.Sprintf("%s could not be reached for %s", operation.Service(), operation.Operation())
 	}
+}
+
+// Panic is what a log may hold of a panic: the type of its value, which may quote a person, and the stack, which holds no values.
+func Panic(value any) []slog.Attr {
+	return []slog.Attr{slog.String("type", fmt.Sprintf("%T", value)), slog.String("stack", string(debug.Stack()))}
 }
 
 func innermost(err error) error {

@@ -52,6 +52,12 @@ func New(config Config, l Ledger, log *slog.Logger, now func() time.Time) *Handl
 // when it has come back too often. If the ledger itself is out of reach, the rest of the batch goes back at once. It never fails as a whole: that would bring back what was replayed.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.LogAttrs(ctx, slog.LevelError, "panic", redact.Panic(p)...)
+			panic(p) // the batch comes back whole
+		}
+	}()
 	if deadline, ok := ctx.Deadline(); ok {
 		// What there is no time for goes back as well: were the function cut off, everything would, what was replayed included.
 		var cancel context.CancelFunc

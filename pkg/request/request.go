@@ -123,19 +123,26 @@ func (e *Error) Error() string {
 
 // Handler answers the requests for some views.
 func Handler(log *slog.Logger, views ...View) func(context.Context, json.RawMessage) (any, error) {
-	return func(ctx context.Context, raw json.RawMessage) (any, error) {
+	return func(ctx context.Context, raw json.RawMessage) (out any, err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				log.LogAttrs(ctx, slog.LevelError, "panic", redact.Panic(p)...)
+				out, err = nil, errPanic
+			}
+		}()
 		view, answer, err := read(raw, views)
 		if err != nil {
 			log.LogAttrs(ctx, slog.LevelError, "request refused", slog.String("fault", "the request is not understood"))
 			return nil, err
 		}
-		out, err := answer(ctx)
-		if err != nil {
+		if out, err = answer(ctx); err != nil {
 			return nil, Failed(ctx, log, view.name, err)
 		}
 		return out, nil
 	}
 }
+
+const errPanic = redact.Safe("the function has a fault: its log says where")
 
 // Failed logs that a view could not be answered, without what the error may quote, and returns the error.
 func Failed(ctx context.Context, log *slog.Logger, view string, err error) error {

@@ -93,3 +93,13 @@ func TestFailuresAreLogged(t *testing.T) {
 		}
 	}
 }
+
+// A panic is answered like a failure, and the log says where it was, without its value.
+func TestPanicsAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	panics := request.NewView("panic", func(context.Context, struct{}) (any, error) { panic("ada@example.com") })
+	answer, err := handler(&log, panics)(t.Context(), json.RawMessage(`{"view":"panic"}`))
+	if err == nil || answer != nil || !strings.Contains(log.String(), `"msg":"panic","type":"string","stack":"`) || strings.Contains(log.String(), "ada") {
+		t.Errorf("%v, %v; log: %s", answer, err, log.String())
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -18,6 +17,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/recorder"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
 )
 
@@ -175,9 +175,7 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			// The value may quote what the user typed; the stack holds no values.
-			h.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("type", fmt.Sprintf("%T", p)),
-				slog.String("request_id", a.origin.RequestID), slog.String("stack", string(debug.Stack())))
+			h.log.LogAttrs(ctx, slog.LevelError, "panic", append(redact.Panic(p), slog.String("request_id", a.origin.RequestID))...)
 			a.decision = migration.Decision{Outcome: migration.Failed, Reason: migration.Internal}
 			out, err = nil, TemporarilyUnavailable
 		}

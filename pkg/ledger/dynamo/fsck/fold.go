@@ -56,6 +56,3 @@ func (f *folded) add(it table.Item) {
 	f.counts.add(table.TallySort(ledger.Day(e.RecordedAt), table.Generation(it)), migration.Count(f.record, e, next), e.RecordedAt)
 	f.record = next
 }
-
-// contiguous tells whether the events that were folded are the first ones of the stream, without a gap.
-func (f *folded) contiguous() bool { return f.events > 0 && f.events == f.last }

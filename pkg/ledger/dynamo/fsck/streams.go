@@ -17,44 +17,56 @@ func (c *Checker) visitEvents(ctx context.Context, v visitor, events []table.Ite
 		sub := table.Attribute(it, "pk")
 		byUser[sub] = append(byUser[sub], it)
 	}
-	// Of users who begin here: is there an event that the batch does not hold? Of the others: is there a first one?
-	folds, keys := map[string]*folded{}, []table.Item{}
-	for sub, items := range byUser {
-		slices.SortFunc(items, func(a, b table.Item) int { return cmp.Compare(table.Attribute(a, "sk"), table.Attribute(b, "sk")) })
-		next := 1
-		if slices.ContainsFunc(items, func(it table.Item) bool { return table.Sequence(it) == 1 }) {
-			folds[sub] = fold(sub, items)
-			next = folds[sub].last + 1
-		}
-		keys = append(keys, table.EventKey(sub, next))
-	}
-	there, err := c.tables.BatchGet(ctx, c.tables.Audit, keys, v.readsAll())
-	if err != nil {
-		return err
-	}
+	var strangers []table.Item // the keys of the first events of users who do not begin here
 	var streams []*folded
 	for _, sub := range slices.Sorted(maps.Keys(byUser)) {
-		f := folds[sub]
-		switch {
-		case f == nil && there[sub] != nil:
-			continue // met with the first event
-		case f == nil:
-			begins, err := c.begins(ctx, sub, byUser[sub])
-			if err != nil {
-				return err
-			}
-			if !begins {
-				continue
-			}
-			fallthrough
-		case there[sub] != nil, !f.contiguous():
-			if f, _, err = c.read(ctx, sub); err != nil {
-				return err
-			}
+		items := byUser[sub]
+		slices.SortFunc(items, func(a, b table.Item) int { return cmp.Compare(table.Attribute(a, "sk"), table.Attribute(b, "sk")) })
+		if !slices.ContainsFunc(items, func(it table.Item) bool { return table.Sequence(it) == 1 }) {
+			strangers = append(strangers, table.EventKey(sub, 1))
+			continue
+		}
+		f, err := c.whole(ctx, sub, items, v.readsAll())
+		if err != nil {
+			return err
 		}
 		streams = append(streams, f)
 	}
+	met, err := c.tables.BatchGet(ctx, c.tables.Audit, strangers, v.readsAll())
+	if err != nil {
+		return err
+	}
+	for _, k := range strangers {
+		sub := table.Attribute(k, "pk")
+		if met[sub] != nil {
+			continue // met with the first event
+		}
+		begins, err := c.begins(ctx, sub, byUser[sub])
+		if err != nil {
+			return err
+		}
+		if begins {
+			f, _, err := c.read(ctx, sub)
+			if err != nil {
+				return err
+			}
+			streams = append(streams, f)
+		}
+	}
 	return v.visitStreams(ctx, streams)
+}
+
+// whole folds a user's stream: from the items at hand if they are all that there is, else as it is read.
+func (c *Checker) whole(ctx context.Context, sub string, items []table.Item, consistent bool) (*folded, error) {
+	n, err := c.tables.CountUpTo(ctx, sub, len(items)+1, consistent)
+	if err == nil && n == len(items) {
+		return fold(sub, items), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, _, err := c.read(ctx, sub)
+	return f, err
 }
 
 // begins tells whether the first event that there is of a user, who lacks the very first, is among some.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // How a table is walked and read in batches.
@@ -91,4 +92,20 @@ func (t *Tables) StreamAfter(ctx context.Context, sub, after string) iter.Seq2[I
 		input.ExpressionAttributeValues[":sk"] = Text(after)
 	}
 	return t.Query(ctx, input)
+}
+
+// CountUpTo counts a user's items in the audit table, and stops at a number.
+func (t *Tables) CountUpTo(ctx context.Context, sub string, most int, consistent bool) (int, error) {
+	out, err := t.Client.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &t.Audit,
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: Item{":pk": Text(sub)},
+		Select:                    types.SelectCount,
+		Limit:                     aws.Int32(int32(most)),
+		ConsistentRead:            &consistent,
+	}, Patient)
+	if err != nil {
+		return 0, Wrap(err, "count the events of %s", sub)
+	}
+	return int(out.Count), nil
 }

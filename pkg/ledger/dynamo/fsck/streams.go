@@ -9,15 +9,15 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 )
 
-// visitEvents has each user visited whose stream begins in a batch of events. A Scan promises no order, and not that a user's events
-// come together: the user's first event stands for all of them, so that every user is met once.
+// visitEvents visits each user whose stream begins in a batch of events. A Scan promises no order, and not that a user's events come
+// together. So a user is visited at the first event only, and therefore once.
 func (c *Checker) visitEvents(ctx context.Context, v visitor, events []table.Item) error {
 	byUser := map[string][]table.Item{}
 	for _, it := range events {
 		sub := table.Attribute(it, "pk")
 		byUser[sub] = append(byUser[sub], it)
 	}
-	// Of users who begin here: is there an event that the batch does not hold? Of the others: is there a first one?
+	// Does a stream that begins here have an event that is not in the batch? Does a stream that does not begin here have a first event?
 	folds, keys := map[string]*folded{}, []table.Item{}
 	for sub, items := range byUser {
 		slices.SortFunc(items, func(a, b table.Item) int { return cmp.Compare(table.Attribute(a, "sk"), table.Attribute(b, "sk")) })
@@ -57,7 +57,7 @@ func (c *Checker) visitEvents(ctx context.Context, v visitor, events []table.Ite
 	return v.visitStreams(ctx, streams)
 }
 
-// begins tells whether the first event that there is of a user, who lacks the very first, is among some.
+// begins tells whether some events include the first that is left of a user whose event 1 is missing.
 func (c *Checker) begins(ctx context.Context, sub string, items []table.Item) (bool, error) {
 	for it, err := range c.tables.StreamAfter(ctx, sub, "") {
 		return err == nil && table.Attribute(it, "sk") == table.Attribute(items[0], "sk"), err

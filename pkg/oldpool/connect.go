@@ -22,9 +22,9 @@ const (
 	stsTry = time.Second
 )
 
-// Connect returns the AWS configuration to ask the old pool with: in its Region, and with the rights of config's role if it has
-// one. The first credentials are asked for at once, so that no sign-in has to wait for them. If they are refused, the pool's calls
-// say so.
+// Connect returns the AWS configuration to ask the old pool with: in its Region, and with the rights of config's role if it has one.
+// Connect asks for the first credentials at once, so that no sign-in has to wait for them. If STS refuses, the pool's calls fail with
+// that error.
 func Connect(ctx context.Context, cfg aws.Config, config Config) aws.Config {
 	old := cfg.Copy()
 	old.Region = config.region()

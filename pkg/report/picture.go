@@ -38,8 +38,8 @@ const (
 	pictureHeight = 13 * vg.Centimeter
 )
 
-// Picture draws, as SVG, how many users have moved in all, and below that the recorded attempts of each day, or week, from the first
-// day with events until now.
+// Picture draws an SVG: how many users have moved in all, and below that the recorded attempts by day, or week, from the first day with
+// events until now.
 func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
 	colors := palettes[theme]
 	first, err := time.Parse(time.DateOnly, days[0].Day)

@@ -136,7 +136,7 @@ func startNewPool(t *testing.T, kind kindOfPool, id string) *newPool {
 }
 
 // TestMatrix moves users from every kind of old pool to every kind of new pool, whatever they type, by both triggers. In each cell the
-// user is created and signs in a second time without the trigger, or is refused by a reason; never do we say yes and the pool no.
+// user is created and signs in a second time without the trigger, or is refused with a reason. The pool never refuses a user whom we handed over.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	kinds := kindsOfPools()

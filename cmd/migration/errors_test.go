@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A command line that is wrong is told apart by its exit code, says what is allowed, and asks nobody.
+// A wrong command line has its own exit code, says what is allowed, and asks no function.
 func TestCommandLinesThatAreWrong(t *testing.T) {
 	taken := filepath.Join(t.TempDir(), "taken")
 	if err := os.Mkdir(taken, 0o700); err != nil {
@@ -63,7 +63,7 @@ func TestCommandLinesThatAreWrong(t *testing.T) {
 	}
 }
 
-// What fails is said in plain words, with what to do; a function's own words are given as they are.
+// An error says in plain words what failed and what to do; a function's own error is printed unchanged.
 func TestCallsThatFail(t *testing.T) {
 	const who = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: "
 	refuses := func(operation, code, message string) map[string][2]string {
@@ -134,7 +134,7 @@ func TestCallsThatFail(t *testing.T) {
 	}
 }
 
-// A question that got no answer is not asked again: it may be being worked on. One that was turned away is.
+// Only a throttled call is tried again. After a lost answer the function may still be working on the question.
 func TestQuestionsAreNotAskedTwice(t *testing.T) {
 	throttleOnce := func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("X-Amzn-Errortype", "TooManyRequestsException")

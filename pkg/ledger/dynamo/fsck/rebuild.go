@@ -63,10 +63,10 @@ const settling = time.Second
 // Tallies: an event names the tally that counted it. Rebuild first seals the tallies that writers may still add to. Writers go on in the
 // next generation, which is therefore exact from its beginning. Sealed tallies, and those of days that are over, are recounted from the
 // events.
-func (c *Checker) Rebuild(ctx context.Context, now func() time.Time, until time.Time, anew bool) (Rebuilt, error) {
+func (c *Checker) Rebuild(ctx context.Context, now func() time.Time, until time.Time, startOver bool) (Rebuilt, error) {
 	r := &rebuilding{Checker: c}
 	ok, err := c.tables.Kept(ctx, rebuildState, r)
-	if err == nil && (!ok || anew || now().Sub(r.LeftAt) > resumable) {
+	if err == nil && (!ok || startOver || now().Sub(r.LeftAt) > resumable) {
 		r, err = c.startRebuild(ctx, now())
 	}
 	if err != nil {

@@ -316,8 +316,8 @@ func TestEveryPlaybookHasItsAlarm(t *testing.T) {
 	}
 }
 
-// If data is missing, CloudWatch waits for more periods than an alarm names. So what is to ring when nothing comes fills in zeros, and
-// rings after as many empty periods as it looks at.
+// If data is missing, CloudWatch waits for more periods than an alarm names. So an alarm on missing data fills in zeros, and rings
+// after as many empty periods as it looks at.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 func TestWhenAlarmsRingThatNothingComes(t *testing.T) {
 	for name, want := range map[string]struct{ period, periods int }{

@@ -436,7 +436,7 @@ func startMoto(t *testing.T) string {
 	return ""
 }
 
-// schema returns what would make a table anew, but for its name.
+// schema returns what is needed to create a table, except its name.
 func schema(t *testing.T, client *dynamodb.Client, name string) dynamodb.CreateTableInput {
 	t.Helper()
 	out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})

@@ -171,7 +171,7 @@ func TestCanaries(t *testing.T) {
 			"maintain": fmt.Sprintf(`{"view":%q}`, user.Attributes["email"]),
 		} {
 			local.DynamoDBFaults.Set(always(fault.Error, "", quoting))
-			_, _ = stack.Invoke(t.Context(), function, []byte(request)) // whoever asked like this may be answered, but not in the log
+			_, _ = stack.Invoke(t.Context(), function, []byte(request)) // the answer may hold what was asked, but not the log
 			repair(t, local.DynamoDBFaults)
 		}
 

@@ -15,8 +15,8 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
 )
 
-// What a client of the new pool reads tells nobody who is known to the old pool: not in an outage of it, and not by names and
-// passwords at and over Cognito's limits. Users who have moved are answered by the new pool alone: while the old pool is well, the same.
+// A client of the new pool can't find out which users the old pool knows: not in an outage of the old pool, and not with names and
+// passwords at and over Cognito's limits. The new pool alone answers users who have moved: the same while the old pool works.
 func TestNobodyLearnsWhoIsKnown(t *testing.T) {
 	patient := deploy(t, nil)
 	hasty := deploy(t, map[string]string{"BUDGET": "1200ms", "OLD_POOL_BUDGET": "150ms", "LEDGER_BUDGET": "500ms", "SPOOL_BUDGET": "300ms"})

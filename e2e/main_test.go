@@ -29,7 +29,7 @@ import (
 
 var (
 	local  *sandbox.Sandbox
-	output *os.File // of the sandbox's processes, for whoever has to find out why a test fails
+	output *os.File // of the sandbox's processes, to find out why a test fails
 )
 
 func TestMain(m *testing.M) {

@@ -98,7 +98,7 @@ func TestConnectionsClosedWhileFrozen(t *testing.T) {
 	}
 }
 
-// A throttled sign-in asks once more at most: the quota is the old app's as well.
+// A throttled sign-in asks at most once more: the old pool's app shares the quota.
 func TestThrottledSignInsAskOnceMore(t *testing.T) {
 	t.Parallel()
 	proxy := before(t, local.Old)
@@ -129,7 +129,7 @@ func TestThrottledSignInsAskOnceMore(t *testing.T) {
 	}
 }
 
-// What Cognito says by a text alone, and the function of it.
+// The texts by which Cognito tells refusals apart, and the reasons that the function gives.
 func TestTextsOfRefusals(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)

@@ -75,7 +75,7 @@ func TestOtherFormsOfEvents(t *testing.T) {
 	}
 }
 
-// Whoever signs in by an alias keeps the old username; everything else arrives as it was.
+// A user who signs in by an alias keeps the old username; everything else is handed over unchanged.
 func TestUserArrivesWhole(t *testing.T) {
 	attach(t, deploy(t, nil))
 	for _, name := range []string{"username", "email"} {

@@ -33,7 +33,7 @@ func failures(t *testing.T, log string) []logLine {
 	return failed
 }
 
-// denied is DynamoDB's answer to whoever lacks the right; its text names the role and what was asked for.
+// denied is DynamoDB's answer to a caller without the right; its text names the role and the action.
 var denied = fault.Rule{Kind: fault.Error, Probability: 1, Exception: fault.Exception{
 	Status: http.StatusBadRequest, Type: "AccessDeniedException", Message: deniedText,
 }}
@@ -44,7 +44,7 @@ func saysDenied(l logLine) bool {
 	return strings.HasPrefix(l.Fault, "DynamoDB refused ") && strings.HasSuffix(l.Fault, ": AccessDeniedException")
 }
 
-// Whatever is asked, if DynamoDB denies it, the function's log says so, and which call it was.
+// If DynamoDB denies a call, the function's log says so, and names the call.
 func TestLogsSayWhyAQuestionFailed(t *testing.T) {
 	const widget = `{"widgetContext":{"theme":"light"}}`
 	for _, tt := range []struct{ function, view, request string }{

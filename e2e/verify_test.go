@@ -397,7 +397,7 @@ func TestVerifyInSlices(t *testing.T) {
 	}
 }
 
-// Whoever signs in while it verifies is no finding.
+// A user who signs in during a verification causes no finding.
 func TestVerifyWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)

@@ -114,7 +114,7 @@ func (a *auditor) touched(ctx context.Context, to string) ([]string, error) {
 			return nil, err
 		}
 		next, a.manifest.Until = page.Next, page.Until
-		to = page.Until.Format(time.RFC3339Nano) // what is recorded while this goes on does not belong to it
+		to = page.Until.Format(time.RFC3339Nano) // events recorded during the export are not part of it
 		for _, e := range page.Events {
 			subs[e.Sub] = true
 		}
@@ -129,7 +129,7 @@ func (a *auditor) touched(ctx context.Context, to string) ([]string, error) {
 // batch is how many streams are asked for at once.
 const batch = 16
 
-// writeStreams writes the streams to a file, and what it holds into the manifest.
+// writeStreams writes the streams to a file, and adds the file's contents to the manifest.
 func (a *auditor) writeStreams(ctx context.Context, subs []string, path string) (err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -169,7 +169,7 @@ func (a *auditor) write(encoder *json.Encoder, sub string, stream []migration.Ev
 		return fmt.Errorf("the stream of %s is in the index but not in the table: run \"migration verify\"", sub)
 	}
 	for _, e := range stream {
-		// An event goes out as it is stored, sound or not: the auditor is to find it. But tell at once.
+		// Even an altered event goes out as it is stored, so that the auditor finds it. The operator learns of it now.
 		if hash, err := ledger.Hash(e); err != nil || hash != e.Hash {
 			a.out.sayf("event %v of %s does not match its hash: run \"migration verify\"", e.Seq, e.Sub)
 		}

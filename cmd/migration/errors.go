@@ -14,7 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// functionError is what a function answered instead of an answer.
+// functionError is the error that a function answered with.
 type functionError struct {
 	function, message string
 }
@@ -38,7 +38,7 @@ var (
 	}
 )
 
-// permission finds in AWS's words what was denied.
+// permission finds the denied action in AWS's message.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 var permission = regexp.MustCompile(`not authorized to perform: ([\w-]+:\w+)`)
 
@@ -79,7 +79,7 @@ func isUnknownStack(api smithy.APIError) bool {
 	return api.ErrorCode() == "ValidationError" && strings.HasPrefix(message, "Stack ") && strings.HasSuffix(message, "does not exist")
 }
 
-// cause leaves out what the SDK's layers say around why there was no answer.
+// cause returns the innermost reason why there was no answer, without what the SDK wraps around it.
 func cause(err error) error {
 	var request *url.Error
 	if errors.As(err, &request) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A command line that is wrong is told apart by its exit code, says what is allowed, and asks nobody.
+// A wrong command line has its own exit code, says what is allowed, and asks no function.
 func TestCommandLinesThatAreWrong(t *testing.T) {
 	taken := filepath.Join(t.TempDir(), "taken")
 	if err := os.Mkdir(taken, 0o700); err != nil {
@@ -30,18 +30,18 @@ func TestCommandLinesThatAreWrong(t *testing.T) {
 		"two users":              {[]string{"user", "ada", "--sub=x"}, "name one user"},
 		"a name without --":      {[]string{"user", "-odd"}, "unknown flag -o"},
 		"no UTF-8":               {[]string{"user", "caf\xe9"}, `"caf\xe9" is not UTF-8`},
-		"no challenge":           {[]string{"blocked", "challenge"}, `challenge needs --challenge=NAME: "migration blocked" names those`},
+		"no challenge":           {[]string{"blocked", "challenge"}, `challenge needs --challenge=NAME: "migration blocked" lists`},
 		"no reason":              {[]string{"blocked", "--challenge=SMS_MFA"}, "needs a reason before it"},
 		"no period":              {[]string{"trail"}, "missing flags: --from=DAY"},
-		"an empty period":        {[]string{"trail", "--from="}, "neither a day, as 2026-07-14, nor a time"},
-		"no day":                 {[]string{"trail", "--from=yesterday"}, "neither a day, as 2026-07-14, nor a time"},
+		"an empty period":        {[]string{"trail", "--from="}, "neither a day, such as 2026-07-14, nor a time"},
+		"no day":                 {[]string{"trail", "--from=yesterday"}, "neither a day, such as 2026-07-14, nor a time"},
 		"no end":                 {[]string{"audit", "--from=2026-07-01", "--to=2026-07-32"}, "neither a day"},
-		"a time where a day is":  {[]string{"verify", "--day=2026-07-14T12:00:00Z"}, "is no day, as 2026-07-14"},
+		"a time where a day is":  {[]string{"verify", "--day=2026-07-14T12:00:00Z"}, "is not a day, such as 2026-07-14"},
 		"a user and a day":       {[]string{"verify", "--day=2026-07-14", "--sub=x"}, "can't be used together"},
 		"a negative limit":       {[]string{"unconfirmed", "--limit=-1"}, "allowed is a number from 0"},
 		"nobody to show":         {[]string{"preflight", "--show=3"}, "--show=N needs --users"},
 		"no such function":       {[]string{"logs", "weather"}, `must be one of "migrate","report"`},
-		"no duration":            {[]string{"logs", "--since=yesterday"}, "allowed is a duration, as 90s, 15m or 24h"},
+		"no duration":            {[]string{"logs", "--since=yesterday"}, "allowed is a duration, such as 90s, 15m or 24h"},
 		"the future":             {[]string{"logs", "--since=-1h"}, "allowed is a duration"},
 		"a folder that is there": {[]string{"audit", "--from=2026-07-01", "--out=" + taken}, "is there already: name another folder with --out"},
 		"no stack":               {[]string{"report", "--stack="}, "no stack is named: use --stack=NAME, or set STACK"},
@@ -64,7 +64,7 @@ func TestCommandLinesThatAreWrong(t *testing.T) {
 	}
 }
 
-// What fails is said in plain words, with what to do; a function's own words are given as they are.
+// An error says in plain words what failed and what to do; a function's own error is printed unchanged.
 func TestCallsThatFail(t *testing.T) {
 	const who = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: "
 	refuses := func(operation, code, message string) map[string][2]string {
@@ -111,7 +111,7 @@ func TestCallsThatFail(t *testing.T) {
 			"inspect: the old pool does not tell the user's sub: \"unknown_user\"\n",
 		},
 		"the answer is no answer": {
-			"report", nil, []int{}, "the answer of report is not understood: is this tool of the version that is deployed? (",
+			"report", nil, []int{}, "the answer of report is not understood: does this tool have the version that is deployed? (",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestCallsThatFail(t *testing.T) {
 	}
 }
 
-// A question that got no answer is not asked again: it may be being worked on. One that was turned away is.
+// Only a throttled call is tried again. After a lost answer the function may still be working on the question.
 func TestQuestionsAreNotAskedTwice(t *testing.T) {
 	throttleOnce := func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("X-Amzn-Errortype", "TooManyRequestsException")

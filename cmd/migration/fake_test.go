@@ -42,7 +42,7 @@ type fakeAWS struct {
 // failure is what a function answers when it fails.
 type failure string
 
-// startFake makes a fake all of AWS that the tool sees.
+// startFake starts a fake, and directs all of the tool's AWS calls to it.
 func startFake(t *testing.T, answer func(function string, question map[string]any) any) *fakeAWS {
 	t.Helper()
 	f := &fakeAWS{answer: answer}

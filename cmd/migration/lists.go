@@ -20,7 +20,7 @@ func (l limit) Validate() error {
 	return nil
 }
 
-// tell says beside a list that it is not all.
+// tell says on stderr that a list is cut off.
 func (l limit) tell(out *output, more bool) {
 	if more {
 		out.sayf("only the first %v are printed: --limit=0 prints all", int(l))
@@ -35,10 +35,10 @@ type unconfirmedCommand struct {
 func (unconfirmedCommand) Help() string { return example("migration unconfirmed --stack=my-migration") }
 
 func (c unconfirmedCommand) Run(ctx context.Context, s *stack, out *output) error {
-	return printWaiting(ctx, s, out, question{View: "unconfirmed"}, c.Limit, c.JSON, "is handed over and not confirmed")
+	return printWaiting(ctx, s, out, question{View: "unconfirmed"}, c.Limit, c.JSON, "is migrated and not confirmed")
 }
 
-// printWaiting prints the users of a list who wait. If there are none it says that nobody does what they would.
+// printWaiting prints the users of a list. If there are none, it says "Nobody" and what such a user does.
 func printWaiting(ctx context.Context, s *stack, out *output, q question, l limit, asJSON bool, does string) error {
 	inspect, err := s.function(ctx, "inspect")
 	if err != nil {
@@ -86,7 +86,7 @@ func (m moment) Validate() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is neither a day, as 2026-07-14, nor a time, as 2026-07-14T12:00:00Z", string(m))
+	return fmt.Errorf("%q is neither a day, such as 2026-07-14, nor a time, such as 2026-07-14T12:00:00Z", string(m))
 }
 
 type trailCommand struct {
@@ -135,7 +135,7 @@ func (c trailCommand) Run(ctx context.Context, s *stack, out *output) error {
 	return nil
 }
 
-// list hands on the items of a list that comes in pages, within the limit. It returns whether there are more.
+// list passes on the items of a paged list, up to the limit. It returns whether there are more.
 func (f *function) list(ctx context.Context, q question, of string, l limit, take func(json.RawMessage) error) (more bool, err error) {
 	taken := 0
 	for raw, err := range f.pages(ctx, q) {

@@ -26,7 +26,7 @@ var nasty = []string{
 	"ümläut", "名前", "\u202eevil", "\x1b[31mred", "\x7f", "\u009b31m", "🙂", strings.Repeat("long", 1000),
 }
 
-// What an operator types is asked about as it was typed.
+// The functions get exactly what the operator typed.
 func TestQuestionsAreLiteral(t *testing.T) {
 	answers := map[string]any{
 		"user": history.Tell(sub, nil), "blocked": waiting(0), "trail": map[string]any{"events": []int{}},
@@ -108,7 +108,7 @@ func TestAStacksNameIsLiteral(t *testing.T) {
 	}
 }
 
-// Nothing steers the operator's terminal, whatever the functions, AWS and the log lines say.
+// No text from functions, AWS or log lines can steer the operator's terminal.
 func TestNothingSteersTheTerminal(t *testing.T) {
 	const evil = "\x1b]0;owned\x07\x1b[2J\u009b31m\u202e\x7f\r\n\tend"
 	p := progress.Progress{Blocked: []progress.Blocked{{Reason: evil, Challenge: evil}}}

@@ -15,7 +15,7 @@ import (
 
 type logsCommand struct {
 	Function string `arg:"" optional:"" default:"migrate" enum:"migrate,report,inspect,maintain,replay,watch" help:"One of ${enum}."`
-	Since    since  `default:"15m" placeholder:"15m" help:"How far to look back, as 90s, 15m or 24h (default: ${default})."`
+	Since    since  `default:"15m" placeholder:"15m" help:"How far to look back, such as 90s, 15m or 24h (default: ${default})."`
 	Failed   bool   `help:"Only attempts that failed, ERROR lines, time-outs and crashes."`
 	JSON     bool   `name:"json" help:"Print the lines as they are, Lambda's own included."`
 	Limit    limit  `default:"100" placeholder:"N" help:"Print the latest N lines; 0 is all (default: ${default})."`
@@ -31,7 +31,7 @@ type since time.Duration
 func (s *since) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err != nil || d <= 0 {
-		return errors.New("allowed is a duration, as 90s, 15m or 24h")
+		return errors.New("allowed is a duration, such as 90s, 15m or 24h")
 	}
 	*s = since(d)
 	return nil
@@ -71,7 +71,7 @@ func (c logsCommand) Run(ctx context.Context, s *stack, out *output) error {
 	return nil
 }
 
-// collect returns the latest lines, the last first, and whether there are more. If there is no limit it prints them as they come.
+// collect returns the latest lines, the newest first, and whether there are more. Without a limit it prints them as they come.
 func (c logsCommand) collect(ctx context.Context, s *stack, out *output, input *cloudwatchlogs.FilterLogEventsInput) (
 	events []types.FilteredLogEvent, more bool, err error,
 ) {
@@ -98,7 +98,7 @@ func (c logsCommand) collect(ctx context.Context, s *stack, out *output, input *
 	return events, false, nil
 }
 
-// wants tells whether a line is to be printed.
+// wants tells whether to print a line.
 func (c logsCommand) wants(line string) bool {
 	switch {
 	case c.Failed:
@@ -127,8 +127,8 @@ func (c logsCommand) print(out *output, event types.FilteredLogEvent) error {
 	return nil
 }
 
-// readable writes a log line of JSON as its level, its message and its other fields in their order, without those that only
-// CloudWatch reads. Any other line stays as it is.
+// readable turns a log line of JSON into its level, its message and its other fields in their order, without those that only CloudWatch
+// reads. Any other line stays as it is.
 func readable(line string) string {
 	decoder := json.NewDecoder(strings.NewReader(line))
 	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {

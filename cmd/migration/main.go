@@ -26,17 +26,17 @@ type commands struct {
 
 	Report reportCommand `cmd:"" group:"How far it is" help:"Say how far the migration is."`
 
-	User        userCommand        `cmd:"" group:"For support" help:"Tell one user's history, and what to tell that user."`
-	Blocked     blockedCommand     `cmd:"" group:"For support" help:"Say what blocks users, or list whom one reason blocks."`
-	Unconfirmed unconfirmedCommand `cmd:"" group:"For support" help:"List users handed over and not confirmed."`
+	User        userCommand        `cmd:"" group:"For support" help:"Show one user's history, and what to tell that user."`
+	Blocked     blockedCommand     `cmd:"" group:"For support" help:"Count blocked users by reason, or list those of one reason."`
+	Unconfirmed unconfirmedCommand `cmd:"" group:"For support" help:"List users migrated and not confirmed."`
 
 	Preflight preflightCommand `cmd:"" group:"Set up and operate" help:"Check how both pools are set up."`
 	Logs      logsCommand      `cmd:"" group:"Set up and operate" help:"Print a function's log lines."`
 
-	Safeguards safeguardsCommand `cmd:"" group:"Keep the record" help:"Look whether what guards the record is still there."`
+	Safeguards safeguardsCommand `cmd:"" group:"Keep the record" help:"Check whether what guards the record is still there."`
 
 	Verify  verifyCommand  `cmd:"" group:"Keep the record" help:"Verify the record: all of it, a user or a day."`
-	Rebuild rebuildCommand `cmd:"" group:"Keep the record" help:"Make the progress table again from the audit table."`
+	Rebuild rebuildCommand `cmd:"" group:"Keep the record" help:"Rebuild the progress table from the audit table."`
 	Close   closeCommand   `cmd:"" group:"Keep the record" help:"Close the days that are over."`
 
 	Trail trailCommand `cmd:"" group:"For the auditor" help:"List a period's events in the order of their recording."`
@@ -70,7 +70,7 @@ const (
 	usage = 2
 )
 
-// errFound says that an answer, which has been printed, says that something is wrong.
+// errFound says that the printed answer reports something wrong.
 var errFound = errors.New("something is wrong")
 
 // usageError says what is wrong with the command line.
@@ -105,7 +105,7 @@ func run(ctx context.Context, args []string, out *output) int {
 	case errors.Is(err, errFound):
 		return wrong
 	case errors.As(err, &mistake):
-		out.fail(fmt.Errorf(`%w; "migration --help" lists what there is`, err))
+		out.fail(fmt.Errorf(`%w; "migration --help" lists the commands`, err))
 		return usage
 	default:
 		out.fail(err)
@@ -124,7 +124,7 @@ func newParser(c *commands, out *output, exit func(int)) (*kong.Kong, error) {
 // parse reads a command line. What it finds wrong is a usageError.
 func parse(parser *kong.Kong, args []string) (*kong.Context, error) {
 	for _, arg := range args {
-		// JSON can't carry it, and something else would be asked about.
+		// JSON can't carry it: the question would be about another name.
 		if !utf8.ValidString(arg) {
 			return nil, usageError{fmt.Errorf("%q is not UTF-8", arg)}
 		}

@@ -12,12 +12,12 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 )
 
-// goSeconds is how long maintain works on one question, before the next goes on from there. The connection is silent meanwhile, and
-// with what comes after the work that must be less than 350 seconds: then a NAT gateway forgets the connection, and the answer is lost.
+// goSeconds is how long maintain works on one question, before the next one continues. The connection is silent meanwhile. The whole call
+// must take less than 350 seconds: after that a NAT gateway drops the silent connection, and the answer is lost.
 // https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html#nat-gateway-troubleshooting-timeout
 const goSeconds = 240
 
-// askToTheEnd asks maintain again until it has done all that was asked for, and returns the last answer.
+// askToTheEnd asks maintain again until the work is complete, and returns the last answer.
 func askToTheEnd(ctx context.Context, s *stack, out *output, q question, what string) (json.RawMessage, error) {
 	maintain, err := s.function(ctx, "maintain")
 	if err != nil {
@@ -36,13 +36,13 @@ func askToTheEnd(ctx context.Context, s *stack, out *output, q question, what st
 			return answer, err
 		}
 		meter.set(so.Events)
-		q.Anew = false // now it goes on with its own
+		q.Anew = false // the next call continues this rebuild
 	}
 }
 
 type verifyCommand struct {
 	Sub  string `xor:"part" placeholder:"SUB" help:"Verify this user only."`
-	Day  day    `xor:"part" placeholder:"DAY" help:"Verify this day only, as 2026-07-14."`
+	Day  day    `xor:"part" placeholder:"DAY" help:"Verify this day only, such as 2026-07-14."`
 	JSON bool   `name:"json" help:"Print the answer as JSON."`
 }
 
@@ -55,7 +55,7 @@ type day string
 
 func (d day) Validate() error {
 	if _, err := time.Parse(time.DateOnly, string(d)); err != nil {
-		return fmt.Errorf("%q is no day, as 2026-07-14", string(d))
+		return fmt.Errorf("%q is not a day, such as 2026-07-14", string(d))
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func printFindings(out *output, v ledger.Verification) {
 		for _, kind := range slices.Sorted(maps.Keys(v.Kinds)) {
 			rows = append(rows, []any{kind, v.Kinds[kind]})
 		}
-		out.printf("Named are the first %v of each kind. In all:\n", ledger.MaxFindings)
+		out.printf("Only the first %v of each kind are listed. In all:\n", ledger.MaxFindings)
 		out.table([]string{"finding", "in all"}, rows)
 		out.printf("\n")
 	}
@@ -117,7 +117,7 @@ type rebuildCommand struct {
 func (rebuildCommand) Help() string { return example("migration rebuild --stack=my-migration") }
 
 func (c rebuildCommand) Run(ctx context.Context, s *stack, out *output) error {
-	// A rebuild that someone left is not gone on with: events may have been removed since.
+	// Do not continue an earlier rebuild: events may have been removed since.
 	raw, err := askToTheEnd(ctx, s, out, question{View: "rebuild", Anew: true}, "Events read")
 	if err != nil {
 		return err
@@ -135,10 +135,10 @@ func (c rebuildCommand) Run(ctx context.Context, s *stack, out *output) error {
 	if c.JSON {
 		err = out.json(raw)
 	} else {
-		out.printf("Rebuilt the progress table: users %v, events %v. Written, since they differed: records %v, tallies %v.\n",
+		out.printf("Rebuilt the progress table: users %v, events %v. Changed: records %v, tallies %v.\n",
 			rebuilt.Streams, rebuilt.Events, rebuilt.RecordsWritten, rebuilt.TalliesWritten)
 		if rebuilt.BrokenStreams > 0 {
-			out.colouredf(red, "The events of %v users are not whole, so their records stay as they were: \"migration verify\" names them.\n",
+			out.colouredf(red, "The events of %v users have findings, so their records stay as they were: \"migration verify\" names them.\n",
 				rebuilt.BrokenStreams)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 )
 
-// What takes long is done in several goes, each short enough for its answer to come. A rebuild begins again, whatever was left.
+// Long work takes several calls, each short enough for its answer to arrive. A rebuild always starts over.
 func TestLongWorkGoesOn(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args  []string

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/text/message"
 )
 
-// meter shows on stderr how far something long is: as a bar if a person looks on, else as a line now and then.
+// meter shows on stderr how far a long task is: as a bar on a terminal, else as a line now and then.
 type meter struct {
 	out   *output
 	what  string
@@ -20,7 +20,7 @@ type meter struct {
 // pause is how long a meter without a bar keeps silent between two lines.
 const pause = 10 * time.Second
 
-// meter starts a meter of what, which may come to a total; -1 if nobody knows.
+// meter starts a meter of what, up to a total; -1 if the total is unknown.
 func (o *output) meter(what string, total int) *meter {
 	m := &meter{out: o, what: what, total: total}
 	if o.watched {
@@ -32,7 +32,7 @@ func (o *output) meter(what string, total int) *meter {
 	return m
 }
 
-// set says how far it is, while it goes on.
+// set shows how far the task is.
 func (m *meter) set(n int) {
 	count := message.NewPrinter(language.English)
 	so := m.what + ": " + count.Sprint(n)
@@ -49,7 +49,7 @@ func (m *meter) set(n int) {
 	}
 }
 
-// end takes the bar away.
+// end removes the bar.
 func (m *meter) end() {
 	if m.bar != nil {
 		_ = m.bar.Finish()

@@ -19,14 +19,14 @@ import (
 	"golang.org/x/text/message"
 )
 
-// output is where answers and messages go. Whatever comes from elsewhere is printed without control characters.
+// output prints answers and messages. It prints text from elsewhere without control characters.
 type output struct {
 	stdout, stderr io.Writer
 	watched        bool // a person looks at stderr
 	colour         bool // of stdout
 }
 
-// newOutput knows terminals. https://no-color.org
+// newOutput uses bars and colours on a terminal only, and honours https://no-color.org.
 func newOutput(stdout, stderr *os.File) *output {
 	return &output{
 		stdout: stdout, stderr: stderr, watched: term.IsTerminal(int(stderr.Fd())),
@@ -40,12 +40,12 @@ const (
 	yellow = "33"
 )
 
-// printf prints an answer. The format is ours; the arguments are made printable, so numbers and times are texts by then.
+// printf prints an answer. printableAll formats the arguments first, so numbers and times are texts by then.
 func (o *output) printf(format string, args ...any) {
 	fmt.Fprintf(o.stdout, format, printableAll(args)...)
 }
 
-// colouredf is printf in a colour, which may be none.
+// colouredf is printf in a colour; an empty colour is none.
 func (o *output) colouredf(colour, format string, args ...any) {
 	if o.colour && colour != "" {
 		format = "\x1b[" + colour + "m" + format + "\x1b[0m"
@@ -53,7 +53,7 @@ func (o *output) colouredf(colour, format string, args ...any) {
 	o.printf(format, args...)
 }
 
-// sayf prints a line beside the answer.
+// sayf prints a line on stderr.
 func (o *output) sayf(format string, args ...any) {
 	fmt.Fprintf(o.stderr, "migration: "+format+"\n", printableAll(args)...)
 }
@@ -69,13 +69,13 @@ func (o *output) json(answer json.RawMessage) error {
 	return o.raw(indented.String() + "\n")
 }
 
-// raw prints a text of several lines. In JSON an escaped control character says the same as the character.
+// raw prints a text of several lines. In JSON an escaped control character means the same as the character.
 func (o *output) raw(s string) error {
 	_, err := io.WriteString(o.stdout, escape(s, "\n\t"))
 	return err
 }
 
-// table prints rows, of which there is one at least, under their headers.
+// table prints at least one row under the headers.
 func (o *output) table(headers []string, rows [][]any) {
 	t := table.NewWriter()
 	t.SetStyle(table.Style{
@@ -102,14 +102,14 @@ func (o *output) table(headers []string, rows [][]any) {
 	}
 }
 
-// wrapped prints a text in lines of at most a hundred characters.
+// wrapped prints a text in lines of at most 100 characters.
 func (o *output) wrapped(indent, s string) {
 	for line := range strings.Lines(text.WrapSoft(printable(s), 100)) {
 		fmt.Fprintln(o.stdout, indent+strings.TrimRight(line, " \n"))
 	}
 }
 
-// printableAll makes texts among values printable; others, such as numbers and times, stay as they are.
+// printableAll formats times to the minute and integers with separators, and makes texts printable. Other values stay as they are.
 func printableAll(values []any) []any {
 	all := make([]any, len(values))
 	for i, v := range values {
@@ -134,14 +134,14 @@ func printableAll(values []any) []any {
 // minute is a moment to the minute, in UTC as everything in the record.
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// printable escapes what would steer a terminal instead of showing on it.
+// printable escapes characters that would steer the terminal.
 func printable(s string) string { return escape(s, "") }
 
-// escape escapes control and formatting characters, but for those to keep, as JSON writes them.
+// escape escapes control and formatting characters as JSON does, except those in keep.
 func escape(s, keep string) string {
 	var b strings.Builder
 	for _, r := range s {
-		// Cf has the characters that turn the direction of writing, so that a text reads as another.
+		// Cf includes the characters that reverse the writing direction, so that a text reads as another.
 		switch steers := unicode.IsControl(r) || unicode.Is(unicode.Cf, r); {
 		case !steers || strings.ContainsRune(keep, r):
 			b.WriteRune(r) // a byte that is no UTF-8 is U+FFFD here

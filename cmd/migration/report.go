@@ -79,17 +79,17 @@ func printBlocked(out *output, blocked []progress.Blocked) {
 	out.table([]string{"blocked by", "challenge", "users", "first since"}, rows)
 }
 
-// printHealth prints what waits for someone to act, and how fresh all of it is.
+// printHealth prints what needs action, and how fresh the figures are.
 func printHealth(out *output, p progress.Progress) {
 	unconfirmed := ""
 	if p.Unconfirmed.Oldest != nil {
 		unconfirmed = ", the first since " + minute(*p.Unconfirmed.Oldest)
 	}
-	out.printf("Unconfirmed    %v handed over and not confirmed%s\n", p.Unconfirmed.Users, unconfirmed)
+	out.printf("Unconfirmed    %v migrated and not confirmed%s\n", p.Unconfirmed.Users, unconfirmed)
 	out.printf("Reoffered      %v handed over again, since the new pool asked again\n", p.Reoffered)
 	switch {
 	case p.Spool == nil:
-		out.colouredf(red, "Spool          not known: the queues could not be asked (docs/playbooks/gauges-stale.md)\n")
+		out.colouredf(red, "Spool          unknown: the queues could not be asked (docs/playbooks/gauges-stale.md)\n")
 	case p.Spool.DeadLetters > 0:
 		out.colouredf(red, "Spool          %v waiting, %v given up (docs/playbooks/dead-letters.md)\n", p.Spool.Waiting, p.Spool.DeadLetters)
 	default:
@@ -117,10 +117,10 @@ func printVerification(out *output, v *progress.LastVerification) {
 	}
 }
 
-// blockedCommand is here since without a reason it prints a part of the report.
+// blockedCommand is in this file because without a reason it prints a part of the report.
 type blockedCommand struct {
-	Reason    string `arg:"" optional:"" help:"What blocks the users, as the table without a reason names it."`
-	Challenge string `placeholder:"NAME" help:"The challenge, if that is what blocks them."`
+	Reason    string `arg:"" optional:"" help:"The reason, by its name in the table that the command prints without one."`
+	Challenge string `placeholder:"NAME" help:"The challenge, if the reason is challenge."`
 	JSON      bool   `name:"json" help:"Print the answer as JSON."`
 	Limit     limit  `default:"100" placeholder:"N" help:"How many to print at most; 0 is all (default: ${default})."`
 }
@@ -134,7 +134,7 @@ func (c blockedCommand) Validate() error {
 	case c.Reason == "" && c.Challenge != "":
 		return fmt.Errorf("--challenge=NAME needs a reason before it: migration blocked %s --challenge=NAME", migration.ChallengeRequired)
 	case c.Reason == string(migration.ChallengeRequired) && c.Challenge == "":
-		return fmt.Errorf(`%s needs --challenge=NAME: "migration blocked" names those that there are`, c.Reason)
+		return fmt.Errorf(`%s needs --challenge=NAME: "migration blocked" lists them`, c.Reason)
 	}
 	return nil
 }

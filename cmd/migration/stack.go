@@ -22,7 +22,7 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
 const patience = 16 * time.Minute
 
-// stack is a deployed stack, in a Region and with the credentials that are named or that the AWS SDK finds.
+// stack is a deployed stack, with the Region and credentials from the command line, else from the AWS SDK.
 type stack struct {
 	name, region, profile string
 
@@ -54,7 +54,7 @@ func (s *stack) connect(ctx context.Context) error {
 	return nil
 }
 
-// resource returns the physical id of one of the stack's resources. CloudFormation tells a hundred of them, and a migration has fewer.
+// resource returns the physical id of one of the stack's resources. CloudFormation returns up to 100, and a migration has fewer.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
 func (s *stack) resource(ctx context.Context, logicalID string) (string, error) {
 	if err := s.connect(ctx); err != nil {
@@ -70,11 +70,11 @@ func (s *stack) resource(ctx context.Context, logicalID string) (string, error) 
 			return id, nil
 		}
 	}
-	return "", fmt.Errorf("the stack %s in Region %s has no %s: name the stack of a migration, and see whether its deployment is complete",
+	return "", fmt.Errorf("the stack %s in Region %s has no %s: name the stack of a migration, and check that its deployment is complete",
 		s.name, s.cfg.Region, logicalID)
 }
 
-// logicalID is the logical id of something of a function's: of migrate's LogGroup, MigrateLogGroup.
+// logicalID is the logical id of a function's resource: MigrateLogGroup for migrate and LogGroup.
 func logicalID(function, kind string) string {
 	return strings.ToUpper(function[:1]) + function[1:] + kind
 }
@@ -93,7 +93,7 @@ func (s *stack) function(ctx context.Context, name string) (*function, error) {
 		return nil, err
 	}
 	client := lambda.NewFromConfig(*s.cfg, func(o *lambda.Options) {
-		// A question that got no answer is not asked again: it may be being worked on. One that was turned away is.
+		// Only a throttled call is tried again. After a lost answer the function may still be working on the question.
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes}}
 		})
@@ -101,7 +101,7 @@ func (s *stack) function(ctx context.Context, name string) (*function, error) {
 	return &function{stack: s, name: name, id: id, client: client}, nil
 }
 
-// question is what a function is asked. What is empty is not said.
+// question is a request to a function. Empty fields are left out.
 type question struct {
 	View      string `json:"view"`
 	Username  string `json:"username,omitempty"`
@@ -140,7 +140,7 @@ func (f *function) askInto(ctx context.Context, q question, answer any) (json.Ra
 		return nil, err
 	}
 	if err := json.Unmarshal(raw, answer); err != nil {
-		return nil, fmt.Errorf("the answer of %s is not understood: is this tool of the version that is deployed? (%w)", f.name, err)
+		return nil, fmt.Errorf("the answer of %s is not understood: does this tool have the version that is deployed? (%w)", f.name, err)
 	}
 	return raw, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 type userCommand struct {
-	Name     string `arg:"" optional:"" name:"username" help:"The name in the old pool; behind -- it may begin with a hyphen."`
+	Name     string `arg:"" optional:"" name:"username" help:"The name in the old pool; after -- it may begin with a hyphen."`
 	Username string `placeholder:"NAME" help:"The same."`
 	Sub      string `placeholder:"SUB" help:"The user's sub in the old pool, instead of the name."`
 	JSON     bool   `name:"json" help:"Print the answer as JSON."`
@@ -32,7 +32,7 @@ func (c userCommand) Validate() error {
 	return nil
 }
 
-// told is a user's history, as it is answered page by page.
+// told is a page of a user's history.
 type told struct {
 	history.History
 	Next string `json:"next"`

@@ -1,5 +1,5 @@
-// Bundle puts what a deployment needs into one folder: "bundle FOLDER", run at the top of the repository after "make build". With the
-// folder and the AWS CLI a stack is deployed on a machine that has neither Go nor the source.
+// Bundle puts what a deployment needs into one folder: run "bundle FOLDER" at the top of the repository after "make build". A machine
+// without Go and the source can deploy from that folder with the AWS CLI.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// code is where the template names a function's folder, as "make build" fills it.
+// code finds the folder of a function's code in the template.
 var code = regexp.MustCompile(`(?m)^( +CodeUri: )build/(\w+)/$`)
 
 // bundle writes the template and its dashboards, the script that deploys them, and a zip for each function.

@@ -14,7 +14,7 @@ import (
 // pageSize is how many events or users an answer holds at most: well below Lambda's limit of 6 MB.
 const pageSize = 500
 
-// settled is how old an event has to be to be listed: the index that lists events lags behind, and a list is to be complete.
+// settled is how old an event has to be to be listed: the index lags behind, and a list has to be complete.
 const settled = 2 * time.Minute
 
 type trail struct {
@@ -45,8 +45,8 @@ func (r trailRequest) Validate() error {
 	return errors.Join(fromErr, toErr, knownReason(r.Reason))
 }
 
-// trail lists a period's events in the order of their recording. A page may hold fewer events than there are left, even none,
-// where a filter leaves them out or there were none for long.
+// trail lists a period's events in the order of their recording. A page before the last may be short or empty, if a filter leaves events
+// out or there were none for a long time.
 func (i inspector) trail(ctx context.Context, r trailRequest) (any, error) {
 	from, err := moment(r.From)
 	if err != nil {
@@ -77,7 +77,7 @@ func (i inspector) trail(ctx context.Context, r trailRequest) (any, error) {
 
 func matches[T ~string](filter, value T) bool { return filter == "" || filter == value }
 
-// moment reads a time, or a day, which stands for its beginning in UTC.
+// moment reads a time, or a day, which means its beginning in UTC.
 func moment(text string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil {
@@ -125,7 +125,7 @@ type blockedRequest struct {
 // Validate implements what request.NewView asks for.
 func (r blockedRequest) Validate() error { return knownReason(r.Reason) }
 
-// blocked lists who is blocked by one thing.
+// blocked lists the users blocked by one reason, or one challenge.
 func (i inspector) blocked(ctx context.Context, r blockedRequest) (any, error) {
 	return i.waiting(ctx, migration.Record{Status: migration.StatusBlocked, Reason: r.Reason, Challenge: r.Challenge}, r.Next)
 }
@@ -134,12 +134,12 @@ type unconfirmedRequest struct {
 	Next string `json:"next"`
 }
 
-// unconfirmed lists who was handed over and is not confirmed.
+// unconfirmed lists the users who are migrated and not confirmed.
 func (i inspector) unconfirmed(ctx context.Context, r unconfirmedRequest) (any, error) {
 	return i.waiting(ctx, migration.Record{Status: migration.StatusMigrated}, r.Next)
 }
 
-// waiting lists who has the standing of a record.
+// waiting lists the users in the standing of a record.
 func (i inspector) waiting(ctx context.Context, of migration.Record, next string) (any, error) {
 	records, next, err := i.store.Standing(ctx, of.Standing(), next, pageSize)
 	if err != nil {

@@ -104,7 +104,7 @@ type told struct {
 	Next string `json:"next"` // asks for the next page of events; empty after the last
 }
 
-// pageOf returns the page of events that next asks for, and what asks for the page after it.
+// pageOf returns the page of events that next asks for, and the next of the page after it.
 func pageOf(events []migration.Event, next string) ([]migration.Event, string, error) {
 	from := 0
 	if next != "" {

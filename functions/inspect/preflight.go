@@ -12,7 +12,8 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
 
-// patience is how long a preflight looks, well within the function's timeout, so that it can say what it did not get to see.
+// patience is how long a preflight takes at most. It is well within the function's timeout, so that the answer can name what was not
+// looked at.
 const patience = 45 * time.Second
 
 // checkSetUp answers whether both pools and the trigger are set up for the migration.
@@ -35,7 +36,7 @@ func (i inspector) checkSetUp(ctx context.Context, _ struct{}) (any, error) {
 		Function:    i.preflight.MigrateFunction,
 	})
 	if snapshot.OldClient != nil && i.oldPool.AppClientHasSecret {
-		snapshot.OldClient.ClientSecret = nil // the trigger knows it: it is no mistake
+		snapshot.OldClient.ClientSecret = nil // the trigger reads the secret, so having one is not a mistake
 	}
 	return preflight.Check(snapshot), nil
 }

@@ -1,5 +1,5 @@
-// Maintain looks after the record: it closes days, verifies the ledger, rebuilds the progress table, and looks whether what guards all
-// that is still there. It is the only function that may rewrite that table.
+// Maintain looks after the record: it closes days, verifies the ledger, rebuilds the progress table, and checks the safeguards. It is the
+// only function that may rewrite the progress table.
 package main
 
 import (
@@ -68,7 +68,7 @@ type maintainer struct {
 	log       *slog.Logger
 
 	safeguards safeguard.Targets
-	key        string // that everything is to be encrypted with
+	key        string // the KMS key that should encrypt everything
 }
 
 func (m maintainer) close(ctx context.Context, _ struct{}) (any, error) {
@@ -81,7 +81,7 @@ func (m maintainer) close(ctx context.Context, _ struct{}) (any, error) {
 }
 
 type rebuildRequest struct {
-	Anew    bool `json:"anew"`    // begin again, if one that was left is not to go on
+	Anew    bool `json:"anew"`    // start over instead of continuing an earlier rebuild
 	Seconds int  `json:"seconds"` // how long to work at most; then the next call goes on
 }
 
@@ -103,8 +103,8 @@ func (m maintainer) rebuild(ctx context.Context, r rebuildRequest) (any, error) 
 	return rebuilt, nil
 }
 
-// until is when to stop walking for now: after so many seconds if any are given, but with a tenth of Lambda's time left for what comes
-// after the walk.
+// until is when to stop walking for now: after the given seconds, if any, but with a tenth of Lambda's time left for the rest of the
+// work.
 func until(ctx context.Context, seconds int) time.Time {
 	stop := time.Now().Add(time.Duration(seconds) * time.Second)
 	if deadline, ok := ctx.Deadline(); ok {

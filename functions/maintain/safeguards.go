@@ -10,14 +10,13 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/safeguard"
 )
 
-// metricSafeguardFindings counts what a look at the safeguards found. What could not be looked at counts as well, so it is zero only
-// if everything was.
+// metricSafeguardFindings counts the findings of a look at the safeguards. A safeguard that could not be looked at is a finding too.
 const metricSafeguardFindings = "SafeguardFindings"
 
-// patience is how long a look takes at most: then it says what it did not get to see.
+// patience is how long a look takes at most. Then the answer names what was not looked at.
 const patience = 2 * time.Minute
 
-// look says whether what guards the record is still there.
+// look says whether the safeguards are still there.
 func (m maintainer) look(ctx context.Context, _ struct{}) (any, error) {
 	if m.safeguards.WatchFunction == "" {
 		return nil, redact.Safe(`view "safeguards" needs the variable WATCH_FUNCTION`)

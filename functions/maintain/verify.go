@@ -15,7 +15,7 @@ type verifyRequest struct {
 	Sub        string `json:"sub"`
 	Day        string `json:"day"`         // UTC, 2006-01-02
 	Seconds    int    `json:"seconds"`     // how long to work at most; then the next call goes on
-	EveryHours int    `json:"every_hours"` // do nothing if all was verified by a run that began less than so many hours ago
+	EveryHours int    `json:"every_hours"` // do nothing if the last complete run began less than so many hours ago
 }
 
 // Validate implements what request.NewView asks for.
@@ -43,7 +43,7 @@ func (m maintainer) verify(ctx context.Context, r verifyRequest) (any, error) {
 	if err != nil && v.FindingCount == 0 {
 		return nil, err
 	}
-	// What was found is told and measured, also if the rest could not be looked at.
+	// The findings so far count, even if the rest could not be read.
 	m.log.LogAttrs(ctx, level(v), "verify", append([]slog.Attr{slog.Any("verification", v)}, measured(r, v, m.namespace)...)...)
 	return v, err
 }
@@ -72,8 +72,8 @@ const (
 	metricVerifiedStreams = "VerifiedStreams" // users whose events it has verified so far
 )
 
-// measured are the metrics of a verification. What was found is published at once; that nothing was, only when all has been verified:
-// a clean user, or a clean beginning, must not silence the alarm that another finding has set off.
+// measured are the metrics of a verification. Findings are published at once, a zero only when everything has been verified: a clean
+// user, or a clean part, must not silence an alarm.
 func measured(r verifyRequest, v ledger.Verification, namespace string) []slog.Attr {
 	metrics := []emf.Metric{{Name: metricVerifiedStreams, Unit: emf.Count, Value: float64(v.Streams)}}
 	if everything := r.Sub == "" && r.Day == ""; v.FindingCount > 0 || everything && v.Complete {

@@ -44,7 +44,7 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	if !cfg.Policy.NewPool.Known() {
-		log.LogAttrs(ctx, slog.LevelWarn, "NEW_POOL is empty: users whom the new pool does not take may be answered as if it did")
+		log.LogAttrs(ctx, slog.LevelWarn, "NEW_POOL is empty: users whom the new pool refuses may count as migrated")
 	}
 	aws, err := config.AWS(ctx)
 	if err != nil {

@@ -27,8 +27,8 @@ type metrics struct {
 // metricTouched counts events that were changed or removed.
 const metricTouched = "AuditTableTouched"
 
-// run returns a handler of the audit table's stream. It reports whatever it is given: the event source mapping lets changes
-// and removals through, and nothing else.
+// run returns a handler of the audit table's stream. It reports every record that it gets: the event source mapping lets only changes and
+// removals through.
 func run(environ []string, log *slog.Logger, now func() time.Time) (func(context.Context, events.DynamoDBEvent) error, error) {
 	var cfg struct {
 		Metrics metrics
@@ -51,7 +51,7 @@ func run(environ []string, log *slog.Logger, now func() time.Time) (func(context
 	}, nil
 }
 
-// text is a key's value; anything but a string, which no key is, would make String panic and hide the change.
+// text is a key's value. Keys are strings; for any other type String would panic, and hide the change.
 func text(v events.DynamoDBAttributeValue) string {
 	if v.DataType() != events.DataTypeString {
 		return ""

@@ -1,5 +1,5 @@
-// Package cognitoevent is the form in which Cognito calls a Lambda trigger, and in which the trigger gives the event back: with every
-// member as it came, but for what a trigger must not echo.
+// Package cognitoevent parses the event with which Cognito calls a Lambda trigger, and gives it back: every member as it came, except
+// those that a trigger must not echo.
 //
 // https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html#cognito-user-pools-lambda-trigger-event-parameter-shared
 package cognitoevent
@@ -24,7 +24,7 @@ type Event struct {
 	members Object // the whole event
 }
 
-// Object is a JSON object whose members stay as they came: those that Cognito leaves out, or sends as null, go back like that.
+// Object is a JSON object whose members stay as they came: a member that Cognito left out, or sent as null, goes back the same way.
 type Object map[string]json.RawMessage
 
 // members are the members of an event that go back.

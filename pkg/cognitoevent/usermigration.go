@@ -33,7 +33,7 @@ func ParseUserMigration(raw []byte) (UserMigration, error) {
 	return e, nil
 }
 
-// metadata leaves out what is no string: apps may send what they like, and it must not keep anybody from signing in.
+// metadata leaves out values that are not strings: an app may send anything, and no value may keep a user from signing in.
 func (e UserMigration) metadata() map[string]string {
 	var texts map[string]string
 	for _, member := range []string{"validationData", "clientMetadata"} {
@@ -53,8 +53,8 @@ func (e UserMigration) metadata() map[string]string {
 	return texts
 }
 
-// Typed is the name as the user typed it, if the app sent it under a key of the metadata: a pool that folds case gives the trigger
-// names in lower case. A value that differs by more than case is somebody else's name, and does not count.
+// Typed is the name as the user typed it, if the app sent it under a key of the metadata: a pool that folds case gives the trigger names
+// in lower case. A value that differs by more than case is another name, and is ignored.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-case-sensitivity.html
 func (e UserMigration) Typed(key string) string {
 	if typed := e.Metadata[key]; key != "" && migration.EqualButForCase(typed, e.Username) {

@@ -71,8 +71,8 @@ func (c *YesNo) UnmarshalText(text []byte) error {
 	}
 }
 
-// AWS loads the SDK's configuration from the environment, as Lambda sets it. The SDK's own log is off: it is plain text, and
-// nobody can say what it may quote.
+// AWS loads the SDK's configuration from the environment, as Lambda sets it. The SDK's own log is off: it is plain text, and may quote
+// personal data.
 func AWS(ctx context.Context) (aws.Config, error) {
 	return awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logging.Nop{}))
 }

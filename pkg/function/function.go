@@ -27,8 +27,8 @@ func Main[Handler any](run func(ctx context.Context, environ []string) (Handler,
 	lambda.Start(handler)
 }
 
-// fault is what a log may say of an error at the start: which variable is wrong, or which call AWS refused, but not AWS's own text,
-// which names roles.
+// fault says what a log may hold of an error at the start: which variable is wrong, or which call AWS refused. It leaves out AWS's own
+// text, which names roles.
 func fault(err error) string {
 	var operation *smithy.OperationError
 	if errors.As(err, &operation) {

@@ -1,4 +1,4 @@
-// Package history tells what happened to one user, for whoever has to help that user.
+// Package history tells support what happened to one user.
 package history
 
 import (
@@ -37,7 +37,7 @@ func summary(r migration.Record, stream []migration.Event) string {
 		fmt.Fprintf(&s, "Confirmed: seen to sign in at the new pool since %s. Nothing is left to do.", date(r.Since))
 	case migration.StatusMigrated:
 		fmt.Fprintf(&s, "Migrated on %s: the new pool was given this user, with the same password. "+
-			"Tell the user to sign in as usual; whoever asked for a new password has to finish that first.", date(r.Since))
+			"Tell the user to sign in as usual; a user who asked for a new password has to finish that first.", date(r.Since))
 	case migration.StatusBlocked:
 		fmt.Fprintf(&s, "Blocked since %s: %s", date(r.Since), Advice(r.Reason, r.Challenge))
 	case migration.StatusAttempted:
@@ -84,7 +84,7 @@ var advice = map[migration.Reason]string{
 	migration.ForgotPasswordRefused:    "this migration does not migrate the user by a forgotten password (FORGOT_PASSWORD). Tell the user to sign in with the password.",
 	migration.AttributeRejected:        "the new pool does not take the user like this: an attribute that it requires is missing, one that it does not know is there, a value is over 2,048 characters, or it would not find the user by the typed name. The trigger's log names the attribute. Mend it in the old pool, by a rule (ATTRIBUTES), or tell the user to sign in with the username.",
 	migration.AliasUnverified:          "the user typed an address that works in the new pool only when it is verified, and the old pool does not have it verified. Tell the user to sign in with the username, or verify the address in the old pool.",
-	migration.RemovedAfterConfirmation: "the user had arrived in the new pool and was deleted there. If that was a mistake, set REMIGRATE=allow until the user has signed in.",
+	migration.RemovedAfterConfirmation: "the user was confirmed in the new pool, and was deleted there. If that was a mistake, set REMIGRATE=allow until the user has signed in.",
 
 	migration.Throttled:          "the old pool was asked too often at that moment. Tell the user to try again in a minute.",
 	migration.OldPoolUnavailable: "the old pool could not be reached, or had a fault. Tell the user to try again.",

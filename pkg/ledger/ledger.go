@@ -28,8 +28,8 @@ type Store interface {
 	Record(ctx context.Context, sub string) (migration.Record, error)
 	// Stream returns the user's events in order, as of the last commit; none for an unknown user.
 	Stream(ctx context.Context, sub string) ([]migration.Event, error)
-	// Find tells whether the user's stream holds an event by its ID, as of the last commit. It looks from the newest event back to the
-	// first that was recorded before a time.
+	// Find tells whether the user's stream holds an event by its ID, as of the last commit. It looks at the events from the newest back
+	// to the first that was recorded before the given time.
 	Find(ctx context.Context, sub, id string, since time.Time) (bool, error)
 }
 
@@ -86,8 +86,8 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("the record is at version %d: decide again from it", e.Current.Version)
 }
 
-// ErrBehind says that the stream holds an event which the user's record does not know. Nothing was written. The progress
-// table was changed by hand or restored to an earlier time: rebuild the record from the stream.
+// ErrBehind says that the stream holds an event that the user's record does not include, and that nothing was written. The progress table
+// was changed by hand or restored to an earlier time: rebuild it.
 const ErrBehind = redact.Safe("the record is behind its stream: rebuild it")
 
 // Ledger appends to streams.
@@ -97,7 +97,7 @@ type Ledger struct {
 	now     func() time.Time
 }
 
-// New returns a ledger over a store. The windows tell repeats; now is the clock that events are recorded by.
+// New returns a ledger over a store. The windows decide what is a repeat; now is the clock for RecordedAt.
 func New(store Store, windows migration.Windows, now func() time.Time) *Ledger {
 	return &Ledger{store: store, windows: windows, now: now}
 }
@@ -136,14 +136,14 @@ func (l *Ledger) Append(
 	}
 }
 
-// clockSkew is more than the clocks of two functions differ by: no event was recorded earlier than that before it was decided.
+// clockSkew is more than the clocks of two functions differ by: no event has a RecordedAt earlier than its At by more than that.
 const clockSkew = time.Minute
 
-// Replay appends an event that was decided earlier and whose fate is unknown: once, whether it was written then or not,
-// however often it is replayed, and whatever the user did since. It keeps its ID and At. A repeat is not written.
+// Replay appends an event that was decided earlier and may have been written already. It is in the stream once afterwards, however often
+// it is replayed, and even if newer events follow it. It keeps its ID and At. A repeat is not written.
 func (l *Ledger) Replay(ctx context.Context, e migration.Event) (Appended, error) {
 	for {
-		// The record before the stream: if the event is written in between, the commit meets a conflict.
+		// Read the record before the stream: if the event is written in between, the commit meets a conflict.
 		current, err := l.store.Record(ctx, e.Sub)
 		if err != nil {
 			return Appended{}, err

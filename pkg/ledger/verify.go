@@ -8,7 +8,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// FindingKind is what is wrong.
+// FindingKind is the kind of a finding.
 type FindingKind string
 
 // The kinds of finding.
@@ -24,7 +24,7 @@ const (
 	TallyDiffers     FindingKind = "tally_differs"     // a tally is not the recount of the events
 )
 
-// Finding is one thing that is wrong with the ledger, and where. What does not apply is zero.
+// Finding is one thing that is wrong with the ledger, and where. Fields that do not apply are zero.
 type Finding struct {
 	Kind   FindingKind `json:"kind"`
 	Sub    string      `json:"sub,omitempty"`
@@ -50,12 +50,12 @@ type Verification struct {
 	Found
 }
 
-// NewVerification returns a verification that has not come upon anything yet.
+// NewVerification returns a verification that has found nothing yet.
 func NewVerification(now time.Time) Verification {
 	return Verification{StartedAt: migration.Millis(now), Found: Found{Kinds: map[FindingKind]int{}, Findings: []Finding{}}}
 }
 
-// Found is what was found: all of it is counted, and the first MaxFindings of each kind are kept.
+// Found holds findings: all are counted, and the first MaxFindings of each kind are kept.
 type Found struct {
 	FindingCount int                 `json:"finding_count"`
 	Kinds        map[FindingKind]int `json:"kinds"`    // findings by kind
@@ -109,8 +109,8 @@ func (f *Found) keep(finding Finding) {
 	f.Findings = append(f.Findings, finding)
 }
 
-// Chain holds a user's events, one after the other, to their chain: every event is sealed by its hash, is this user's, and follows the
-// one before. It cannot see that the newest events were cut off; the user's record can. NewChain returns one.
+// Chain checks a user's events one by one: every event is sealed by its hash, belongs to this user, and follows the one before. It cannot
+// see that the newest events were cut off; the user's record can. NewChain returns one.
 type Chain struct {
 	sub     string
 	next    int
@@ -121,7 +121,7 @@ type Chain struct {
 // NewChain returns a chain that waits for a user's first event.
 func NewChain(sub string) Chain { return Chain{sub: sub, next: 1} }
 
-// Check holds the next event to the chain, and returns what is wrong with it.
+// Check checks the next event, and returns what is wrong with it.
 func (c *Chain) Check(e migration.Event) []Finding {
 	var findings []Finding
 	find := func(kind FindingKind, detail string) {
@@ -148,7 +148,7 @@ func (c *Chain) Check(e migration.Event) []Finding {
 // Skip goes past an event that can't be read.
 func (c *Chain) Skip() { c.next, c.skipped = c.next+1, true }
 
-// CheckStream holds a user's stream, in order, to its chain. It returns nothing if all is right.
+// CheckStream checks the chain of a user's stream, which must be in order. It returns nothing if all is right.
 func CheckStream(sub string, stream []migration.Event) []Finding {
 	var findings []Finding
 	chain := NewChain(sub)

@@ -10,7 +10,7 @@ import (
 
 // Policy is what the operator chose.
 type Policy struct {
-	// AssumeVerified lists the addresses that are handed over as verified whatever the old pool says, if the user has them.
+	// AssumeVerified lists the addresses that are handed over as verified even if the old pool says otherwise, if the user has them.
 	AssumeVerified []Address `env:"ASSUME_VERIFIED"`
 	// ForgotPassword says who may migrate by a forgotten password, which asks for no second factor.
 	ForgotPassword ResetRule `env:"FORGOT_PASSWORD" envDefault:"migrate"`
@@ -18,7 +18,7 @@ type Policy struct {
 	Remigrate RemigrateRule `env:"REMIGRATE" envDefault:"refuse"`
 	// NewPool is the shape of the new pool; the zero Shape if it is not known.
 	NewPool Shape `env:"NEW_POOL"`
-	// Attributes are the rules by which the new user's attributes are made.
+	// Attributes are the rules that make the new user's attributes.
 	Attributes Rules `env:"ATTRIBUTES"`
 	// SecondFactor says what becomes of a second factor that the user had in the old pool.
 	SecondFactor SecondFactorRule `env:"SECOND_FACTOR" envDefault:"drop"`
@@ -39,7 +39,7 @@ func (p Policy) Validate() error {
 type SecondFactorRule string
 
 // SecondFactorDropped: users set factors up again. SecondFactorCarriesSMS: users who had SMS codes have them in the new pool, if that
-// has second factors. An authenticator's secret can't be carried over: Cognito gives it to nobody.
+// has second factors. An authenticator's secret can't be carried over: Cognito does not export it.
 const (
 	SecondFactorDropped    SecondFactorRule = "drop"
 	SecondFactorCarriesSMS SecondFactorRule = "carry_sms"
@@ -91,7 +91,7 @@ func (r *ResetRule) UnmarshalText(text []byte) error {
 // were deleted there.
 type RemigrateRule string
 
-// The deletion stands, or the user is migrated once more.
+// RemigrateRefused: the deletion stands. RemigrateAllowed: the user is migrated once more.
 const (
 	RemigrateRefused RemigrateRule = "refuse"
 	RemigrateAllowed RemigrateRule = "allow"
@@ -155,14 +155,14 @@ type Decision struct {
 	OfferReset bool
 }
 
-// Decide decides an attempt. The name is what the user typed, r the current record (zero if there is none, or none was
-// read). Decide is total: whatever it is given comes to a defined outcome, and nothing unknown is ever let through.
+// Decide decides an attempt. The name is what the user typed, r the current record (zero if there is none, or none was read). Decide is
+// total: every input has a defined outcome, and an unknown value never migrates a user.
 func (p Policy) Decide(t Trigger, name string, a Answer, r Record) Decision {
 	switch unknown := a.Account == nil; {
 	case unknown && a.AccountReason != UnknownUser:
 		return refuse(a.AccountReason)
 	case t == SignIn && a.Authentication.Reason.Outcome() == Failed:
-		// A password that could not be checked gets everybody the same answer: else an outage would tell who is known.
+		// While passwords can't be checked, everybody gets the same answer. Otherwise an outage would reveal which users exist.
 		return refuse(a.Authentication.Reason)
 	case unknown:
 		return refuse(UnknownUser)
@@ -204,8 +204,8 @@ func (p Policy) decide(t Trigger, name string, a Answer) Decision {
 	}
 }
 
-// provesPassword lists the challenges that the old pool sends only after the right password, in the flow
-// ADMIN_USER_PASSWORD_AUTH. Of any other, known or new, that can't be said.
+// provesPassword lists the challenges that the old pool sends only after the right password, in the flow ADMIN_USER_PASSWORD_AUTH. Any
+// other challenge, known or new, proves nothing.
 var provesPassword = []string{
 	"SMS_MFA", "EMAIL_OTP", "SOFTWARE_TOKEN_MFA", "SELECT_MFA_TYPE", "MFA_SETUP", "NEW_PASSWORD_REQUIRED",
 }
@@ -251,7 +251,7 @@ func (p Policy) reachable(d Decision) bool {
 	})
 }
 
-// refuse rejects or fails for a reason. What is no reason of the closed set is an internal failure.
+// refuse rejects or fails for a reason. A reason outside the closed set is an internal failure.
 func refuse(r Reason) Decision {
 	outcome := r.Outcome()
 	if outcome == "" {

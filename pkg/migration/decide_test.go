@@ -207,7 +207,7 @@ func TestAliasesAreNoUsernames(t *testing.T) {
 	}
 }
 
-// While passwords can't be checked, nobody learns from the answer who is known: every account, or none, gets the same decision.
+// While passwords can't be checked, the answer does not reveal which users exist: every account, or none, gets the same decision.
 func TestOutagesTellNothingAboutAccounts(t *testing.T) {
 	for _, reason := range Reasons() {
 		if reason.Outcome() != Failed {

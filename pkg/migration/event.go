@@ -13,8 +13,8 @@ const Schema = 1
 
 // Event is an immutable fact in one user's stream.
 //
-// Its fields are named in JSON as they are stored. Times are UTC and whole milliseconds (see Millis). It holds nothing that
-// identifies a person but the sub, a pseudonym that only the old pool can resolve.
+// Its fields are named in JSON as they are stored. Times are UTC and whole milliseconds (see Millis). The only thing in it that
+// identifies a person is the sub, a pseudonym that only the old pool can resolve.
 type Event struct {
 	Schema int    `json:"schema"` // version of this format
 	Sub    string `json:"sub"`    // the user's sub in the old pool: the stream's key
@@ -38,7 +38,7 @@ type Event struct {
 	Hash string `json:"hash"`
 }
 
-// Origin is which invocation, of which version, an event comes from.
+// Origin says which invocation, of which version, an event comes from.
 type Origin struct {
 	ID              string    // ULID of the event
 	At              time.Time // when it was decided
@@ -80,7 +80,7 @@ func (e Event) Validate() error {
 	return nil
 }
 
-// Key names what happened, without when: repeats are told by it, and tallies count by it.
+// Key names what happened, without the time. Repeats have the same key, and tallies count by key.
 // It reads Authentication.rejected.challenge.SMS_MFA.
 func (e Event) Key() string {
 	if e.Kind == Confirmation {

@@ -11,7 +11,7 @@ import (
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AttributeType.html
 const maxAttributeLength = 2048
 
-// setByCognito tells whether Cognito sets an attribute itself, and takes it from nobody.
+// setByCognito tells whether Cognito sets an attribute itself, and accepts no value for it.
 func setByCognito(attribute string) bool {
 	return slices.Contains([]string{"sub", "identities", "username"}, attribute) || strings.HasPrefix(attribute, "cognito:")
 }
@@ -71,8 +71,8 @@ func (p Policy) attributes(account Account) map[string]string {
 	return attributes
 }
 
-// username is what the answer has to name so that the pool finds the user by the typed name again; empty if the pool gets there by
-// itself. Cognito takes a username only from an answer about somebody who typed an alias.
+// username is the username that the answer has to give so that the pool finds the user by the typed name again; empty if the pool does
+// without. Cognito accepts a username only in an answer for a user who typed an alias.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-migrate-user.html
 func (s Shape) username(typed string, account Account, attributes map[string]string) (string, Decision) {
 	refused := reject(AttributeRejected, "username")
@@ -110,7 +110,7 @@ func (s Shape) username(typed string, account Account, attributes map[string]str
 
 const preferredUsername = "preferred_username"
 
-// guessed is the username for a pool of which nothing is known: users who typed an alias keep the old username.
+// guessed is the username for a pool of unknown shape: users who typed an alias keep the old username.
 func (s Shape) guessed(typed string, account Account) (string, Decision) {
 	likeAlias := Email.form(account.Username) || PhoneNumber.form(account.Username)
 	switch {
@@ -123,7 +123,7 @@ func (s Shape) guessed(typed string, account Account) (string, Decision) {
 	}
 }
 
-// reject rejects for a reason that an attribute stands for.
+// reject rejects for a reason that an attribute causes.
 func reject(r Reason, attribute string) Decision {
 	d := refuse(r)
 	d.Attribute = attribute

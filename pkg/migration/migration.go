@@ -1,7 +1,6 @@
 // Package migration decides about users who come from an old user pool and folds what was decided into a record per user.
 //
-// It is pure: no clock, no I/O, no AWS. Everything that the outside knows arrives as a value, so every rule can be tested
-// by writing it down.
+// It is pure: no clock, no I/O, no AWS. All input arrives as values, so every rule can be tested with a table.
 package migration
 
 import (
@@ -83,7 +82,7 @@ var outcomes = map[Reason]Outcome{
 // Reasons returns all reasons, sorted.
 func Reasons() []Reason { return slices.Sorted(maps.Keys(outcomes)) }
 
-// Outcome tells whether the reason rejects or fails an attempt; it is empty for what is no reason of the set.
+// Outcome tells whether the reason rejects or fails an attempt; it is empty for a reason outside the set.
 func (r Reason) Outcome() Outcome { return outcomes[r] }
 
 // Status is how far a user has come. A record's status only rises, in the order of the constants.

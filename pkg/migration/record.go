@@ -57,7 +57,7 @@ func (r Record) Apply(e Event) Record {
 
 	status := e.status()
 	if status.below(r.Status) || status == r.Status && e.At.Before(r.Since) {
-		return next // an older event of the same weight comes late: what is known is newer
+		return next // an event of the same status comes late: the record is newer
 	}
 	next.Status, next.Reason, next.Challenge = status, "", ""
 	if status == StatusBlocked {
@@ -81,7 +81,7 @@ func (r Record) Standing() string {
 	return standing
 }
 
-// Windows are how long the same says nothing new.
+// Windows are how long the same attempt counts as a repeat.
 type Windows struct {
 	// RetryWindow is how long the same migrated attempt counts as Cognito's own second try.
 	RetryWindow time.Duration `env:"RETRY_WINDOW" envDefault:"20s"`
@@ -93,7 +93,7 @@ type Windows struct {
 func (w Windows) Validate() error {
 	var errs []error
 	if w.RetryWindow < 15*time.Second || w.RetryWindow > time.Hour {
-		// Cognito may call again for 5 s each time: a shorter window would take its retries for users who came back.
+		// Each of Cognito's calls may take 5 s: a shorter window would count its retries as reoffered users.
 		errs = append(errs, fmt.Errorf("RETRY_WINDOW is %s: allowed is 15s to 1h", w.RetryWindow))
 	}
 	if w.RepeatWindow < 0 || w.RepeatWindow > 24*time.Hour {
@@ -102,11 +102,11 @@ func (w Windows) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Repeats tells whether e says again what the record already holds, so that recording it would add nothing: the same
-// trigger, outcome, reason and challenge, at most a window away, and no other block of that trigger in between. The window is RetryWindow for a migrated
-// attempt, RepeatWindow for a rejected or failed one; a confirmation is recorded once.
+// Repeats tells whether e repeats what the record already holds: the same trigger, outcome, reason and challenge, at most a window away,
+// with no other block of that trigger in between. The window is RetryWindow for a migrated attempt, RepeatWindow for a rejected or failed
+// one; a confirmation is recorded once.
 //
-// Away is meant both ways: a clock may have gone backwards, and an event may come late out of the spool.
+// The window counts both ways: a clock may have gone backwards, and a spooled event comes late.
 func (w Windows) Repeats(r Record, e Event) bool {
 	last, ok := r.Seen[e.Key()]
 	if !ok || e.Kind == Confirmation {
@@ -122,8 +122,8 @@ func (w Windows) Repeats(r Record, e Event) bool {
 	return e.At.Sub(last).Abs() <= window
 }
 
-// blockedOtherwise tells whether the same trigger has met another block since the one that e would repeat: then e says something
-// new, what blocks the user now.
+// blockedOtherwise tells whether the same trigger has met another block since the one that e would repeat. Then e is new: it says what
+// blocks the user now.
 func (r Record) blockedOtherwise(e Event, last time.Time) bool {
 	for key, at := range r.Seen {
 		c := ParseCounter(key)
@@ -160,8 +160,8 @@ func Count(before Record, e Event, after Record) Counters {
 	return c
 }
 
-// Counter is the key of a counter, taken apart: either an event's (Outcome is set, or it is a confirmation's), or a standing's that
-// users Entered or Left (Status is set), or neither (Reoffers).
+// Counter is a parsed key of a counter: that of an event (Outcome is set, or it is a confirmation's), that of a standing which users
+// Entered or Left (Status is set), or Reoffers.
 type Counter struct {
 	Trigger Trigger
 	Outcome Outcome
@@ -173,7 +173,7 @@ type Counter struct {
 	Challenge string
 }
 
-// ParseCounter takes a counter's key apart.
+// ParseCounter parses a counter's key.
 func ParseCounter(key string) Counter {
 	var c Counter
 	part := append(strings.Split(key, "."), "", "", "") // what a shorter key leaves out is empty

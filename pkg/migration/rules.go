@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Rules say how attributes of the new user come from the old one. What no rule names is kept as it is.
+// Rules say how the new user's attributes come from the old user's. An attribute without a rule stays as it is.
 type Rules []Rule
 
-// Rule is about one attribute of the new user.
+// Rule makes one attribute of the new user. Exactly one of Source, Drop and Default is set.
 type Rule struct {
 	Target  string
-	Source  string // whose value the target takes; empty if the rule is another
+	Source  string // the old attribute whose value the target takes
 	Drop    bool   // the target is left out
-	Default string // what the target gets if the user has none; empty if the rule is another
+	Default string // what the target gets if the user has no value
 }
 
 // Link is the attribute that keeps the old sub: the target of a rule whose source is sub. It is empty if no rule keeps it.
@@ -29,9 +29,9 @@ func (rs Rules) Link() string {
 	return ""
 }
 
-// UnmarshalText reads rules, separated by commas: "custom:old_sub=sub" (the new attribute takes the old one's value, which is not
-// handed over under its own name besides), "-custom:legacy" (left out), "locale?=en" (a value for users who have none). A comma or
-// backslash in a value has a backslash before it. The error names the rule that is wrong.
+// UnmarshalText reads rules, separated by commas: "custom:old_sub=sub" (the new attribute takes the value of the old one, which is then
+// not handed over under its own name), "-custom:legacy" (left out), "locale?=en" (a value for users who have none). A comma or backslash
+// in a value has a backslash before it. The error names the rule that is wrong.
 func (rs *Rules) UnmarshalText(text []byte) error {
 	var rules Rules
 	targets := map[string]bool{}
@@ -97,7 +97,7 @@ func parseRule(written string) (Rule, error) {
 	return Rule{Target: target, Source: source}, checkName(target)
 }
 
-// attributeName is the form of an attribute's name, without the signs of the grammar.
+// attributeName is the form of an attribute's name, without the characters that the rules' grammar uses.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AttributeType.html
 var attributeName = regexp.MustCompile(`^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,32}$`)
 
@@ -113,7 +113,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// apply returns the attributes that the rules make of a user's.
+// apply returns the new user's attributes by the rules.
 func (rs Rules) apply(sub string, old map[string]string) map[string]string {
 	attributes := map[string]string{}
 	for name, value := range old {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Shape is what of the new pool decides whether it takes a user: a part of what DescribeUserPool answers as UserPool, by its own names.
-// The zero Shape is that of a pool of which nothing is known.
+// Shape is the part of the new pool's settings that decides whether it takes a user. Its members are named as in DescribeUserPool's
+// UserPool. zero Shape stands for an unknown pool.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
 type Shape struct {
 	UsernameAttributes     []string // what users sign in by instead of a username, which the pool makes itself
@@ -36,7 +36,7 @@ type AccountRecoverySetting struct{ RecoveryMechanisms []RecoveryMechanism }
 // RecoveryMechanism is verified_email, verified_phone_number or admin_only.
 type RecoveryMechanism struct{ Name string }
 
-// UnmarshalText reads a JSON object. Members that decide nothing are ignored.
+// UnmarshalText reads a JSON object. It ignores other members of UserPool.
 func (s *Shape) UnmarshalText(text []byte) error {
 	type members Shape // without this method
 	var read members
@@ -51,10 +51,10 @@ func (s *Shape) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Known tells whether anything is known of the pool.
+// Known tells whether the pool's shape is known.
 func (s Shape) Known() bool { return s.known }
 
-// folds tells whether the pool takes names that differ in case alone for the same.
+// folds tells whether the pool ignores the case of names.
 func (s Shape) folds() bool {
 	return s.UsernameConfiguration.CaseSensitive != nil && !*s.UsernameConfiguration.CaseSensitive
 }
@@ -97,7 +97,7 @@ func (s Shape) sendsCodes() bool {
 	return s.MfaConfiguration == "ON" || s.MfaConfiguration == "OPTIONAL"
 }
 
-// aliasForm tells whether a name has the form of one of the pool's alias attributes: then no user can have it as username.
+// aliasForm tells whether a name has the form of one of the pool's alias attributes: then it can't be a username.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-aliases
 func (s Shape) aliasForm(name string) bool {
 	return slices.ContainsFunc(s.AliasAttributes, func(a string) bool { return Address(a).form(name) })

@@ -23,9 +23,9 @@ import (
 type Config struct {
 	UserPoolID  string `env:"USER_POOL_ID,required,notEmpty"`
 	AppClientID string `env:"APP_CLIENT_ID,required,notEmpty"`
-	Region      string `env:"REGION"` // the pool's Region, as its id has it, if empty
+	Region      string `env:"REGION"` // the pool's Region; if empty, it is taken from the id
 
-	// AppClientHasSecret: the app client has a secret, and Cognito tells it.
+	// AppClientHasSecret: the app client has a secret, which is read from Cognito.
 	AppClientHasSecret config.YesNo `env:"APP_CLIENT_HAS_SECRET" envDefault:"no"`
 
 	// RoleARN is the role to ask as, in the pool's account, if that is another one; ExternalID is what its trust policy asks for.
@@ -77,7 +77,7 @@ func (c Config) region() string {
 	return c.Region
 }
 
-// Pool asks one user pool. Its methods do not fail: what could not be found out is in the answer.
+// Pool asks one user pool. Its methods return no error: the answer says what could not be found out.
 type Pool struct {
 	config Config
 	auth   *cognito.Client
@@ -209,7 +209,7 @@ func (p *Pool) initiateAuth(ctx context.Context, input *cognito.AdminInitiateAut
 	return p.auth.AdminInitiateAuth(ctx, input)
 }
 
-// Cognito's limits, in characters. Nobody can have a longer name or password: who gives one is refused like anybody else.
+// Cognito's limits, in characters. No user has a longer name or password: such a sign-in is refused like any other.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
 const (
@@ -217,7 +217,7 @@ const (
 	maxPassword = 256
 )
 
-// usernamePattern is what Cognito takes for a username. It refuses a request with any other as badly formed, and has no such user.
+// usernamePattern is the form of a username. Cognito refuses a request with any other name as badly formed, and has no such user.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
 var usernamePattern = regexp.MustCompile(`^[\p{L}\p{M}\p{S}\p{N}\p{P}]+$`)
 
@@ -246,7 +246,7 @@ func (p *Pool) Lookup(ctx context.Context, username string) migration.Answer {
 	for _, factor := range out.UserMFASettingList {
 		account.Factors = append(account.Factors, name(factor))
 	}
-	// Users whose SMS codes were set up by the old SetUserSettings are named here alone.
+	// MFAOptions alone shows SMS codes that were set up by the old SetUserSettings.
 	if len(out.MFAOptions) > 0 && !slices.Contains(account.Factors, "SMS_MFA") {
 		account.Factors = append(account.Factors, "SMS_MFA")
 	}
@@ -259,7 +259,7 @@ func (p *Pool) Lookup(ctx context.Context, username string) migration.Answer {
 
 var apiName = regexp.MustCompile(`^\w{1,64}$`)
 
-// name lets a name of the API through, known or new, and nothing else: names are recorded and counted.
+// name passes a name of the API, known or new, and nothing else: names are recorded and counted.
 func name(s string) string {
 	if !apiName.MatchString(s) {
 		return "UNRECOGNIZED"

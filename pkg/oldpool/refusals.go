@@ -24,7 +24,7 @@ var codes = map[string]migration.Reason{
 	"UserNotConfirmedException":      migration.Unconfirmed,
 	"PasswordResetRequiredException": migration.PasswordResetRequired,
 
-	// The old pool's own trigger refused; or it broke, and we do not know what it would have said.
+	// The old pool's own trigger refused, or it failed, so its answer is not known.
 	"UserLambdaValidationException":  migration.OldPoolTrigger,
 	"UnexpectedLambdaException":      migration.OldPoolUnavailable,
 	"InvalidLambdaResponseException": migration.Misconfigured,
@@ -36,9 +36,9 @@ var codes = map[string]migration.Reason{
 	"ServiceUnavailableException": migration.OldPoolUnavailable,
 }
 
-// texts gives the reasons for what Cognito says by NotAuthorizedException and a text alone. A text is held against them without
-// regard to case, in their order; any other means a wrong password. AWS documents the first only. The others are as users of real
-// pools report them, so each is the part that is least likely to change.
+// texts gives the reasons for refusals that only the text of a NotAuthorizedException tells apart. They are compared in this order,
+// ignoring case; any other text means a wrong password. AWS documents the first only. The others are as users of real pools report them,
+// so each is the part that is least likely to change.
 var texts = []struct {
 	part   string
 	reason migration.Reason
@@ -82,7 +82,7 @@ func authenticationReason(err error) migration.Reason {
 	return migration.WrongPassword
 }
 
-// isWrongHash tells whether Cognito refused the SECRET_HASH, or missed one. It does so before it looks at the password.
+// isWrongHash tells whether Cognito refused the SECRET_HASH, or required one. It does so before it looks at the password.
 func isWrongHash(err error) bool {
 	var refused *types.NotAuthorizedException
 	return errors.As(err, &refused) && authenticationReason(err) == migration.Misconfigured
@@ -113,8 +113,8 @@ func reason(err error) migration.Reason {
 		if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
 			return migration.OldPoolUnavailable
 		}
-		// Cognito understood and will say the same again: a wrong id, a flow that is not allowed, a right that is missing,
-		// or an exception that is newer than this code. The same if STS refuses the role.
+		// Cognito understood the request, and would refuse it again: a wrong id, a flow that is not allowed, a missing right, or an
+		// exception that is newer than this code. STS refusing the role is the same case.
 		return migration.Misconfigured
 	}
 	var timeout interface{ Timeout() bool }

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// minSecretAge is how long a secret that was read again is used before it is read once more: Cognito describes few app clients a
-// second, for everyone in the account.
+// minSecretAge is the least time between two renewals of the secret: DescribeUserPoolClient has a low quota, which the whole account
+// shares.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html#category_operations
 const minSecretAge = time.Minute
 
-// secret is the app client's secret. It is read when it is first needed, and again when Cognito no longer takes it.
+// secret is the app client's secret. It is read when it is first needed, and again when Cognito refuses it.
 type secret struct {
 	read func(context.Context) (string, error)
 
@@ -34,8 +34,8 @@ func (s *secret) get(ctx context.Context) (string, error) {
 	return s.load(ctx)
 }
 
-// renew returns the secret that took the place of one that Cognito refused. It is empty if there is none, or if it was looked for
-// less than minSecretAge ago.
+// renew returns the secret that replaced the refused one. It is empty if there is none, or if the last renewal was less than minSecretAge
+// ago.
 func (s *secret) renew(ctx context.Context, refused string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *secret) load(ctx context.Context) (string, error) {
 	return value, err
 }
 
-// secretHash proves that the sender knows the app client's secret. It is over the username as it is sent.
+// secretHash proves that the sender knows the app client's secret. The username is the one that is sent.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
 func secretHash(secret, username, clientID string) string {
 	mac := hmac.New(sha256.New, []byte(secret))

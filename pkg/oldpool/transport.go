@@ -15,20 +15,20 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// maxIdle is how long an unused connection is trusted. Lambda freezes the process between invocations, and the other side may
-// close a connection meanwhile: a request that finds out is lost, and AdminInitiateAuth must not be sent twice. A server closes
-// idle connections after 5 s at the earliest, as a rule. [http.Transport] holds the limit against the wall clock, which goes on
-// while the process is frozen; the monotonic clock may not.
+// maxIdle is how long an unused connection is trusted. Lambda freezes the process between invocations, and the other side may close a
+// connection meanwhile. A request on a closed connection is lost, and AdminInitiateAuth must not be sent twice. Servers usually close
+// idle connections after 5 s at the earliest. [http.Transport] compares the limit with the wall clock, which goes on while the process
+// is frozen; the monotonic clock may not.
 const maxIdle = 3 * time.Second
 
-// connections returns a transport with the SDK's settings, but for maxIdle.
+// connections returns a transport with the SDK's settings, except for maxIdle.
 func connections() *http.Transport {
 	t := awshttp.NewBuildableClient().GetTransport()
 	t.IdleConnTimeout = maxIdle
 	return t
 }
 
-// sender sends the SDK's requests, each for at most the timeout, if there is one. It follows no redirects.
+// sender sends the SDK's requests, each within the timeout, if there is one. It follows no redirects.
 type sender struct{ client http.Client }
 
 func newSender(t *http.Transport, timeout time.Duration) sender {
@@ -38,10 +38,10 @@ func newSender(t *http.Transport, timeout time.Duration) sender {
 	}}
 }
 
-// Do sends a request with its body in a form that net/http knows to be in memory. The SDK's own form would cost an answer now and
-// then: the SDK closes the body when the answer begins, net/http may not have seen its end by then, takes that for a failure and
-// closes the connection, with the rest of the answer unread. It also sends the body apart from the headers. And this form can be
-// read again, so that net/http uses another connection for a request if it could write no byte of it to an idle one.
+// Do sends a request with its body in a form that net/http knows to be in memory. The SDK's own form loses an answer now and then: the
+// SDK closes the body when the answer begins; net/http may not have read the body to its end by then, takes that for a failure, and
+// closes the connection before the rest of the answer is read. The SDK's form is also sent apart from the headers. And net/http can
+// read this form again: if it could write no byte of a request to an idle connection, it uses another one.
 func (s sender) Do(r *http.Request) (*http.Response, error) {
 	if r.Body != nil && r.Body != http.NoBody {
 		body, err := io.ReadAll(r.Body)
@@ -70,8 +70,8 @@ func neverSent(err error) aws.Ternary {
 	return aws.BoolTernary(errors.As(err, &op) && op.Op == "dial")
 }
 
-// patient tries a call again, until the caller's deadline; a throttled one once, after a pause: the quota is shared with the old
-// pool's app, and others wait for it too. A pause and two tries fit into two and a half tries.
+// patient tries a call again until the caller's deadline, but a throttled one only once, after a pause: the old pool's app shares the
+// quota. A pause and two tries fit into the time of two and a half tries.
 func patient(try time.Duration) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 5

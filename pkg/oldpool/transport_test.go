@@ -185,7 +185,7 @@ func (b *sdkBody) Close() error {
 	return nil
 }
 
-// A throttled call is made once more, after a pause that leaves time for it; the quota is the old app's as well.
+// A throttled call is made once more, after a pause that leaves time for it; the old pool's app shares the quota.
 func TestThrottling(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -216,7 +216,7 @@ func TestThrottling(t *testing.T) {
 	}
 }
 
-// No pause between tries is longer than the budget bears, whatever the error is.
+// No error makes a pause between tries longer than the budget allows.
 func TestPauses(t *testing.T) {
 	const try = 1500 * time.Millisecond
 	throttled := &types.TooManyRequestsException{}
@@ -238,7 +238,7 @@ func TestPauses(t *testing.T) {
 	}
 }
 
-// Cognito says much by NotAuthorizedException and a text alone.
+// Cognito tells many refusals apart only by the text of a NotAuthorizedException.
 func TestTexts(t *testing.T) {
 	for text, want := range map[string]migration.Reason{
 		"Incorrect username or password.":                                                            migration.WrongPassword,

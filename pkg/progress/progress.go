@@ -44,7 +44,7 @@ type LastVerification struct {
 	Findings   int       `json:"findings"` // what is wrong; the function maintain names it
 }
 
-// Waiting counts users who stand somewhere, and says since when the first of them does.
+// Waiting counts the users in a standing, and says since when the first of them has been in it.
 type Waiting struct {
 	Users  int        `json:"users"`
 	Oldest *time.Time `json:"oldest"` // null if there is none
@@ -101,31 +101,31 @@ func (a *Attempts) add(o migration.Outcome, n int) {
 	}
 }
 
-// Blocked counts the users whom one thing blocks.
+// Blocked counts the users blocked by one reason, or one challenge.
 type Blocked struct {
 	Reason    migration.Reason `json:"reason"`
 	Challenge string           `json:"challenge,omitempty"`
 	Waiting
 }
 
-// Day is what one day (UTC) brought.
+// Day has the figures of one day (UTC).
 type Day struct {
 	Day string `json:"day"`
 	ledger.Totals
 }
 
-// Source knows what was counted, and who has waited longest.
+// Source has the tallies, the standings and the last verification.
 type Source interface {
-	// Tallies returns all that was counted, in order.
+	// Tallies returns all tallies, in order.
 	Tallies(ctx context.Context) ([]ledger.Tally, error)
-	// Oldest returns since when the first user has stood in a standing; the zero time if nobody does.
+	// Oldest returns since when the first user has been in a standing; the zero time if nobody is.
 	Oldest(ctx context.Context, standing string) (time.Time, error)
-	// Verification returns what the last complete verification came to; if there was none yet, how far the first is; the zero
-	// Verification before it.
+	// Verification returns the result of the last complete verification. If none is complete, it returns how far the first is; before the
+	// first, the zero Verification.
 	Verification(ctx context.Context) (ledger.Verification, error)
 }
 
-// Collect returns the progress as the source has it now, but for the spool.
+// Collect returns the progress as of now, without the spool's part.
 func Collect(ctx context.Context, source Source, now time.Time) (Progress, error) {
 	tallies, err := source.Tallies(ctx)
 	if err != nil {
@@ -156,7 +156,7 @@ func Collect(ctx context.Context, source Source, now time.Time) (Progress, error
 	return p, group.Wait()
 }
 
-// From adds tallies up. They must be all there are, in order of day.
+// From turns tallies into figures. It needs all tallies, in order of day.
 func From(tallies []ledger.Tally, asOf time.Time) Progress {
 	p := Progress{
 		AsOf: migration.Millis(asOf), Blocked: []Blocked{}, Triggers: map[string]Attempts{},

@@ -6,17 +6,17 @@ import (
 	"strconv"
 )
 
-// State is how a criterion stands.
+// State is the state of a criterion.
 type State string
 
-// Unknown: the evidence does not tell yet.
+// Unknown: there is not enough evidence yet.
 const (
 	Pass    State = "pass"
 	Fail    State = "fail"
 	Unknown State = "unknown"
 )
 
-// Criterion is one thing that a decision rests on, for people to read and to check.
+// Criterion is one condition that a decision rests on, for people to read and check.
 type Criterion struct {
 	Name     string `json:"name"` // never changes, so that others can rely on it
 	State    State  `json:"state"`
@@ -24,8 +24,8 @@ type Criterion struct {
 
 	Evidence  string   `json:"evidence"`  // a sentence
 	Value     *float64 `json:"value"`     // the evidence's figure; null if there is none, as below
-	Bound     *float64 `json:"bound"`     // what it comes to at worst
-	Threshold *float64 `json:"threshold"` // what the bound, or else the value, is held against
+	Bound     *float64 `json:"bound"`     // its worst case
+	Threshold *float64 `json:"threshold"` // the limit for the bound, or else for the value
 
 	Do string `json:"do,omitempty"` // what the operator can do about it, as a sentence; empty if there is nothing to do
 }
@@ -47,7 +47,7 @@ const (
 	Spool         = "spool"
 )
 
-// held returns the state of a criterion whose evidence is there.
+// held returns the state of a criterion with evidence.
 func held(passes bool) State {
 	if passes {
 		return Pass
@@ -63,7 +63,7 @@ func figure[N int | float64](n N) *float64 {
 
 // The statistics' own criteria follow, in the order in which they are shown.
 
-// criteria returns what the verdict of the counts rests on.
+// criteria returns the criteria of the counts.
 func (c *situation) criteria() []Criterion {
 	all := []Criterion{
 		c.census(), c.blockedUsers(), c.confirmations(), c.path(), c.windowSeen(), c.gaps(), c.lateUsers(), c.season(),
@@ -108,7 +108,7 @@ func (c *situation) blockedUsers() Criterion {
 	return k
 }
 
-// The missing users count among those who are locked out already, so this is decisive by that.
+// The missing users count as locked out already, so the criterion blocked decides about them.
 func (c *situation) confirmations() Criterion {
 	k := Criterion{
 		Name: Confirmations, State: Unknown, Threshold: figure(c.tolerated(c.end)),

@@ -2,14 +2,14 @@ package readiness
 
 import "slices"
 
-// When is a zero a zero? On a day on which the trigger could not be reached nobody can have come, and in a Christmas week fewer come
-// than usual. Such days must not pass for silence, so each day counts for what it is worth as an observation, its exposure, between 0
-// and 1. It is judged by the days before it alone, so that it never changes afterwards.
+// When is a zero a zero? On a day on which the trigger could not be reached nobody can have come, and in a Christmas week fewer come than
+// usual. Such days must not count as silence, so each day has a weight as an observation, its exposure, between 0 and 1. Only the days
+// before it decide the exposure, so it never changes afterwards.
 
 const (
 	week = 7
 
-	// How far back days of the same weekday are compared with.
+	// How many earlier days of the same weekday a day is compared with.
 	pastCalls   = 8
 	pastSignIns = 52
 
@@ -17,7 +17,7 @@ const (
 	usualCalls = 20 // from so many on a tenth of them is too few to be alive
 	fewCalls   = 0.1
 
-	leastDays    = 4 // with fewer days, or fewer sign-ins, nobody can say what is usual
+	leastDays    = 4 // fewer days, or fewer sign-ins, don't show what is usual
 	leastSignIns = 20
 	usualSignIns = 0.8 // days with more of the usual sign-ins than this are whole ones
 )
@@ -30,7 +30,7 @@ const (
 	dead
 )
 
-// past is what live days of one weekday counted, most recent last.
+// past holds the counts of live days of one weekday, most recent last.
 type past struct {
 	calls, signIns []int
 	sorted         []int // the sign-ins
@@ -81,7 +81,7 @@ func mean(values []int) float64 {
 	return float64(sum) / float64(max(1, len(values)))
 }
 
-// presence returns which share of those who usually sign in were about.
+// presence returns the share of the usual sign-ins on a day.
 func (p *past) presence(signIns int) float64 {
 	n := len(p.sorted)
 	if n < leastDays {
@@ -97,7 +97,7 @@ func (p *past) presence(signIns int) float64 {
 	return 1
 }
 
-// keep adds a value to the last values, of which there are at most n. It returns the value, if any, that is no longer one of them.
+// keep appends a value to the last n values. It returns the value that drops out, if any.
 func keep(values []int, value, n int) (kept, gone []int) {
 	values = append(values, value)
 	over := max(0, len(values)-n)

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Outlook is in how many days READY is to be expected. What is nil can't be given: it is farther away than five years, or never.
+// Outlook says in how many days READY is expected. A nil field means more than five years, or never.
 type Outlook struct {
 	Sentence string `json:"sentence"`
 
@@ -17,7 +17,7 @@ type Outlook struct {
 	Backtest Backtest `json:"backtest"`
 }
 
-// Backtest is how well the same counts would have foretold the next 28 days, every 28 days of the last year.
+// Backtest says how well the counts would have forecast the next 28 days, every 28 days of the last year.
 type Backtest struct {
 	Forecasts   int     `json:"forecasts"`
 	MedianError float64 `json:"median_error"` // of what came
@@ -25,7 +25,7 @@ type Backtest struct {
 }
 
 const (
-	farthest = 5 * 365 // days; nothing is foretold beyond
+	farthest = 5 * 365 // days; there is no forecast beyond
 	month    = 28
 	quarter  = 91
 
@@ -36,7 +36,7 @@ const (
 	slopeDoubt  = 0.35               // how far a decline strays from its course, as a share of its slope
 )
 
-// pace is how fast first arrivals decline: what came in the last days, and in as many before.
+// pace is how fast first arrivals decline: how many came in the last days, and in as many days before.
 type pace struct {
 	days          int
 	recent, older float64 // as if all days had been live
@@ -44,7 +44,7 @@ type pace struct {
 	dispersion    float64
 }
 
-// pace takes the pace at day end from at most so many days and as many before; false if there are too few.
+// pace returns the pace before day end, from at most so many days and as many before; false if there are too few.
 func (j *Judge) pace(end, most int) (pace, bool) {
 	since := j.Open
 	for _, day := range j.Mailings {
@@ -105,8 +105,8 @@ func (p pace) next(slope float64) float64 {
 	return (p.recent + 0.5) * month / float64(p.days) * math.Pow((p.age+month/2)/recent, -slope/math.Log(recent/older))
 }
 
-// untilReady returns in how many days the last three looks will pass, by the pace alone: at the earliest, most likely and at the
-// latest, with infinity for never. It is false if there is no ground for saying so.
+// untilReady returns in how many days the last three looks will pass, by the pace alone: at the earliest, most likely and at the latest,
+// with infinity for never. It is false if the counts allow no forecast.
 func (j *Judge) untilReady(end int) (days [3]float64, found bool) {
 	l := j.look(end)
 	if l.reason == ReasonBlocked {
@@ -148,7 +148,7 @@ func (j *Judge) soonest(end int) (days int, found bool) {
 	return 0, false
 }
 
-// Outlook returns when READY is to be expected, as of day end; false if there is no ground for saying so.
+// Outlook returns when READY is expected, as of day end; false if the counts allow no forecast.
 func (j *Judge) Outlook(end int) (Outlook, bool) {
 	days, found := j.untilReady(end)
 	if !found {

@@ -2,14 +2,14 @@ package readiness
 
 import "math"
 
-// Judge is a series of days seen with what was declared. It answers for any day of the series.
+// Judge judges a series of days by what was declared, as of any day of the series.
 type Judge struct {
 	*Series
 	Declared
 	now Present
 }
 
-// Judge returns the series seen with what is declared.
+// Judge returns a judge of the series by what is declared.
 func (s *Series) Judge(d Declared) (*Judge, error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func (j *Judge) tolerated(end int) int {
 	return j.Tolerance.Users
 }
 
-// lockedOut returns how many users are locked out at day end, whatever becomes of the old pool.
+// lockedOut returns how many users are locked out at day end even if the old pool stays.
 func (j *Judge) lockedOut(end int) int {
 	n := j.blocked[end]
 	if j.now.Blocked != nil && j.present(end) {
@@ -37,7 +37,7 @@ func (j *Judge) lockedOut(end int) int {
 	return n + j.missing()
 }
 
-// missing is at least how many users the new pool does not have who were handed over.
+// missing is the least number of migrated users whom the new pool does not have.
 func (j *Judge) missing() int {
 	if j.now.Missing == nil {
 		return 0
@@ -45,7 +45,7 @@ func (j *Judge) missing() int {
 	return *j.now.Missing
 }
 
-// enumerated tells whether a census proves it: no more are left than are tolerated.
+// enumerated tells whether a census proves that no more users are left than are tolerated.
 func (j *Judge) enumerated(end int) bool {
 	return j.now.Remaining != nil && j.present(end) && *j.now.Remaining+j.missing() <= j.tolerated(end)
 }

@@ -36,10 +36,10 @@ type look struct {
 	probability       float64 // that more users come in the horizon than may
 }
 
-// passes tells whether nothing speaks against switching off.
+// passes tells whether there is no objection to switching off.
 func (l look) passes() bool { return l.reason == "" }
 
-// proven tells whether the bound is low enough, with the chance a to err. Other things may still speak against switching off.
+// proven tells whether the bound is low enough, with a chance of error of at most a. There may still be other objections to switching off.
 func (l look) proven(a float64) bool { return l.windowed && l.probability <= a }
 
 // look looks at the counts of the days before day end.
@@ -76,12 +76,12 @@ func (j *Judge) look(end int) look {
 // lateAtMost is the count that the bound is made from: with last year's bump, as if it had come in the window.
 func (l look) lateAtMost() float64 { return float64(l.late) + l.excess/l.ratio }
 
-// bound returns how many users will be locked out at most, those included who are already.
+// bound returns the most users that will be locked out, including those who are already.
 func (l look) bound(a float64) int {
 	return l.locked + boundOf(l.lateAtMost(), l.ratio, l.dispersion, a)
 }
 
-// objection returns the first thing that speaks against switching off, by a look that has its window.
+// objection returns the first objection to switching off, for a look that has its window.
 func (j *Judge) objection(l look, end int) Reason {
 	spare := l.tolerated - l.locked
 	switch a := j.perLook(); {

@@ -42,7 +42,7 @@ type Tolerance struct {
 	Share float64
 }
 
-// perLook is the chance of an error that a single look may take, as several are taken.
+// perLook is the chance of an error that a single look may take, since there are several.
 func (d Declared) perLook() float64 {
 	if d.Alpha == 0 {
 		return 0.05 / 2
@@ -65,14 +65,14 @@ func (d Declared) check() error {
 	return nil
 }
 
-// Present is what is known of the present day alone. What is nil is unknown.
+// Present is what is known only for the present day. A nil field is unknown.
 type Present struct {
 	Remaining *int // users of the old pool who are neither handed over nor confirmed, by a complete census
 	Blocked   *int // users who are blocked; if nil, those whom the days counted and who were not released
 	Missing   *int // users who were handed over, and whom the new pool does not have
 }
 
-// Input is all that a decision is made from.
+// Input is everything that a decision is made from.
 type Input struct {
 	Start time.Time // day 0, at midnight UTC
 	Days  []Day     // whole days; the decision is about the day after the last
@@ -83,7 +83,7 @@ type Input struct {
 // Day returns the number of the day of a date.
 func (in Input) Day(date time.Time) int { return int(math.Floor(date.Sub(in.Start).Hours() / 24)) }
 
-// Decision is the verdict with all that it rests on.
+// Decision is the verdict, with everything that it rests on.
 type Decision struct {
 	Verdict  Verdict `json:"verdict"`
 	Reason   Reason  `json:"reason"`   // what decides; the name of a criterion if one of the caller's does; empty if the counts make it READY
@@ -115,8 +115,8 @@ type Look struct {
 	Probability float64 `json:"probability"` // that more users come in the horizon than are tolerated
 }
 
-// Decide judges whether the old pool may be switched off on the day after the last. Criteria of the caller's join those of the
-// counts: a decisive one that fails makes the verdict NOT_READY, and one that is unknown keeps it from being READY.
+// Decide judges whether the old pool may be switched off on the day after the last. The caller's criteria join those of the counts: a
+// decisive one that fails makes the verdict NOT_READY, and one that is unknown keeps it from being READY.
 func Decide(in Input, further ...Criterion) (Decision, error) {
 	s, err := in.situation()
 	if err != nil {
@@ -145,7 +145,7 @@ func Decide(in Input, further ...Criterion) (Decision, error) {
 	return d, nil
 }
 
-// heed takes a criterion of the caller's into account.
+// heed takes one of the caller's criteria into account.
 func (d *Decision) heed(c Criterion) {
 	switch {
 	case !c.Decisive || c.State == Pass || d.Verdict == NotReady:

@@ -12,7 +12,7 @@ type Day struct {
 	Moved       int   // users handed over
 	Blocked     int   // users who became blocked
 	Released    int   // users who were blocked, and moved
-	Invocations int   // calls of the trigger, by whatever cause
+	Invocations int   // calls of the trigger, for any cause
 	SignIns     int   // at the new pool, of users who had moved earlier; 0 on all days if they are not counted
 	Probe       Probe // a sign-in that an operator's canary made, to see whether the trigger is reached
 }
@@ -40,7 +40,7 @@ type Series struct {
 	demand, moved, blocked []int
 }
 
-// NewSeries adds days up. It keeps the slice, so the caller must not change it.
+// NewSeries sums days. It keeps the slice, so the caller must not change it.
 func NewSeries(days []Day) *Series {
 	n := len(days)
 	s := &Series{
@@ -64,13 +64,13 @@ func (s *Series) add(day Day, exposure float64) {
 	s.blocked = append(s.blocked, s.blocked[last]+day.Blocked-day.Released)
 }
 
-// Exposure returns how many days the span [from, to) is worth, with the trigger reached and as many people about as usual.
+// Exposure returns how many live days the span [from, to) is worth.
 func (s *Series) Exposure(from, to int) float64 { return s.exposure[to] - s.exposure[from] }
 
 // came returns how many users came for the first time in the span [from, to).
 func (s *Series) came(from, to int) int { return s.demand[to] - s.demand[from] }
 
-// silence returns the series before day end, with n live days more on which nobody comes.
+// silence returns the series before day end, followed by n live days on which nobody comes.
 func (s *Series) silence(end, n int) *Series {
 	longer := &Series{
 		days: s.days[:end], exposure: slices.Clone(s.exposure[:end+1]),

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// situation is how things stand on the day of a decision: what the criteria and the sentence are written from.
+// situation holds what the criteria and the sentence of a decision are made from.
 type situation struct {
 	*Judge
 	start   time.Time
@@ -42,7 +42,7 @@ func (in Input) situation() (*situation, error) {
 // date returns the date of a day.
 func (s *situation) date(day int) string { return s.start.AddDate(0, 0, day).Format(time.DateOnly) }
 
-// confidence returns how sure the bound is.
+// confidence returns the confidence of the bound, as text.
 func (s *situation) confidence() string { return fmt.Sprintf("%.4g %%", 100*(1-s.perLook())) }
 
 // bound returns how many users will be locked out at most; -1 if there is no ground for a bound. A census can only lower it.
@@ -70,7 +70,7 @@ func (l look) figures(end int) Look {
 	return f
 }
 
-// sentence says the verdict to people.
+// sentence returns the verdict in words.
 func (s *situation) sentence() string {
 	l := s.look
 	switch {
@@ -110,7 +110,7 @@ func (s *situation) already() string {
 	return fmt.Sprintf(", and %s blocked already", count(s.look.locked, "is", "are"))
 }
 
-// unproven says what keeps the verdict from being READY, and until when.
+// unproven says what keeps the verdict from being READY, and at least until when.
 func (s *situation) unproven() string {
 	c := s.unprovenCriterion()
 	until := "no date can be given"

@@ -1,4 +1,4 @@
-// Package recorder records an event before anyone is told of it: in the ledger, else in the spool, else in the log line.
+// Package recorder records an event before Cognito gets its answer: in the ledger, else in the spool, else in the log line.
 package recorder
 
 import (
@@ -55,7 +55,7 @@ func New(config Config, l Ledger, s Spool) *Recorder {
 	return &Recorder{config: config, ledger: l, spool: s}
 }
 
-// Recorded is what became of an event. The zero value is of no event.
+// Recorded is what became of an event. The zero value means that there was no event.
 type Recorded struct {
 	Event     migration.Event // as it was recorded, or spooled, or left to the log line
 	Repeat    bool            // the record already held the same, so nothing was written
@@ -66,8 +66,8 @@ type Recorded struct {
 	Took      time.Duration   // until the ledger had answered
 }
 
-// Record appends the event that decide makes of the user's record; see ledger.Ledger for how often it is called. If the ledger can't
-// take it within its budget, instead says which event to spool, given the one that was decided last.
+// Record appends the event that decide makes of the user's record; see ledger.Ledger for how often decide is called. If the ledger can't
+// take the event within its budget, the function instead returns the event to spool, given the one that was decided last.
 func (r *Recorder) Record(
 	ctx context.Context, sub string, decide func(migration.Record) migration.Event, instead func(migration.Event) migration.Event,
 ) Recorded {

@@ -24,7 +24,7 @@ type spoolFunc func(migration.Event) error
 
 func (f spoolFunc) Send(_ context.Context, e migration.Event) error { return f(e) }
 
-// An event is in the ledger, else in the spool, else whole in the log line; and never in two of them by our doing.
+// An event is in the ledger, else in the spool, else whole in the log line; and we never write it to two of them.
 func TestWhereAnEventGoes(t *testing.T) {
 	decided := migration.Event{ID: "decided", Sub: "sub", Outcome: migration.Migrated}
 	refused := migration.Event{ID: "refused", Sub: "sub", Outcome: migration.Failed}

@@ -1,4 +1,4 @@
-// Package redact says in a log what an error was, and leaves out what it may quote: what a user typed, or the name of a role.
+// Package redact describes an error for a log, without what its text may quote: what a user typed, or the name of a role.
 package redact
 
 import (
@@ -11,13 +11,13 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Safe is an error whose text quotes nothing that a log must not hold.
+// Safe is an error whose text may go into a log.
 type Safe string
 
 func (s Safe) Error() string { return string(s) }
 
-// Error describes an error by what is safe of it: the text of a Safe error, or the operation of AWS's that failed and the code of its
-// error ("DynamoDB refused Query: AccessDeniedException").
+// Error describes an error by its safe parts: the text of a Safe error, or the AWS operation that failed and the error's code ("DynamoDB
+// refused Query: AccessDeniedException").
 func Error(err error) string {
 	var safe Safe
 	if errors.As(err, &safe) {

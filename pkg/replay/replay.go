@@ -30,7 +30,7 @@ const (
 	MetricSpooledFor   = "SpooledFor"   // how long such a message has been in the queue, in seconds
 )
 
-// Ledger appends an event once, whatever became of it before; see ledger.Ledger.
+// Ledger appends an event once, even if it was written before; see ledger.Ledger.
 type Ledger interface {
 	Replay(ctx context.Context, e migration.Event) (ledger.Appended, error)
 }
@@ -48,8 +48,9 @@ func New(config Config, l Ledger, log *slog.Logger, now func() time.Time) *Handl
 	return &Handler{config: config, ledger: l, log: log, now: now}
 }
 
-// Handle replays a batch. What could not be replayed goes back to the queue, message by message, and to the dead-letter queue
-// when it has come back too often. If the ledger itself is out of reach, the rest of the batch goes back at once. It never fails as a whole: that would bring back what was replayed.
+// Handle replays a batch. A message that could not be replayed goes back to the queue, and to the dead-letter queue when it has come back
+// too often. If the ledger itself is out of reach, the rest of the batch goes back at once. Handle never fails as a whole: then the
+// replayed messages would come back too.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	defer func() {
@@ -59,7 +60,7 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 		}
 	}()
 	if deadline, ok := ctx.Deadline(); ok {
-		// What there is no time for goes back as well: were the function cut off, everything would, what was replayed included.
+		// Messages for which there is no time go back as well: if Lambda cut the function off, all would, the replayed ones included.
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		defer cancel()
@@ -85,8 +86,8 @@ func (h *Handler) Handle(ctx context.Context, batch events.SQSEvent) (events.SQS
 	return response, nil
 }
 
-// outOfReach tells whether the ledger itself failed: then the next message would wait as long for the same, and each waiting batch
-// holds one of the account's concurrent executions.
+// outOfReach tells whether the ledger itself failed. Then the next message would wait as long and fail too, and each waiting batch holds
+// one of the account's concurrent executions.
 func outOfReach(err error) bool {
 	var operation *smithy.OperationError
 	return errors.As(err, &operation) || errors.Is(err, context.DeadlineExceeded)

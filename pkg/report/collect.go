@@ -10,19 +10,20 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
 
-// Queue tells roughly how many messages are in it.
+// Queue is a queue that knows roughly how many messages it holds.
 type Queue interface {
 	Depth(ctx context.Context) (int, error)
 }
 
-// Collector puts together what a report is about.
+// Collector collects the data of a report.
 type Collector struct {
 	Ledger             progress.Source
 	Spool, DeadLetters Queue
 	Log                *slog.Logger
 }
 
-// Collect returns the progress as it is now. It counts all the same if the queues can't be asked: that shows in it, and in the log.
+// Collect returns the progress as it is now. If the queues can't be asked, the progress and the log say so, and the other figures are
+// there.
 func (c Collector) Collect(ctx context.Context) (progress.Progress, error) {
 	p, err := progress.Collect(ctx, c.Ledger, time.Now())
 	if err != nil {

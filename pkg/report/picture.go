@@ -38,71 +38,21 @@ const (
 	pictureHeight = 13 * vg.Centimeter
 )
 
-// Picture draws, as SVG, how many users have moved in all, and below that the recorded attempts of each day, or week, from the first
-// day with events until now.
+// Picture draws an SVG: how many users have moved in all, and below that the recorded attempts by day, or week, from the first day with
+// events until now.
 func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
-	colors := palettes[theme]
-	first, err := time.Parse(time.DateOnly, days[0].Day)
+	c, err := courseOf(days, now)
 	if err != nil {
 		return "", fmt.Errorf("draw the progress: %w", err)
 	}
-	totals := map[string]ledger.Totals{}
-	for _, d := range days {
-		totals[d.Day] = d.Totals
-	}
-	step, period := 1, "day"
-	if now.Sub(first) > maxDays*24*time.Hour {
-		step, period = 7, "week"
-	}
-	var moved plotter.XYs
-	var migrated, rejected, failed plotter.Values
-	sum := 0
-	for day := first; !day.After(now); day = day.AddDate(0, 0, step) {
-		var t ledger.Totals
-		for i := range step {
-			d := totals[day.AddDate(0, 0, i).Format(time.DateOnly)]
-			t.Migrated, t.Rejected, t.Failed, t.FirstHandovers = t.Migrated+d.Migrated, t.Rejected+d.Rejected, t.Failed+d.Failed, t.FirstHandovers+d.FirstHandovers
-		}
-		sum += t.FirstHandovers
-		moved = append(moved, plotter.XY{X: float64(len(moved)), Y: float64(sum)})
-		migrated = append(migrated, float64(t.Migrated))
-		rejected = append(rejected, float64(t.Rejected))
-		failed = append(failed, float64(t.Failed))
-	}
-
-	above := newPlot("Users moved in all", colors, first, len(moved), step)
-	line, points, err := plotter.NewLinePoints(moved)
+	above, err := c.plotMoved(palettes[theme])
 	if err != nil {
 		return "", fmt.Errorf("draw the progress: %w", err)
 	}
-	line.Color, line.Width, line.StepStyle = colors.moved, vg.Points(2), plotter.NoStep
-	points.Color, points.Shape, points.Radius = colors.moved, draw.CircleGlyph{}, vg.Points(2.5)
-	above.Add(line)
-	if len(moved) <= 45 {
-		above.Add(points) // more would run into one another
+	below, err := c.plotAttempts(palettes[theme])
+	if err != nil {
+		return "", fmt.Errorf("draw the progress: %w", err)
 	}
-
-	below := newPlot("Attempts recorded a "+period, colors, first, len(moved), step)
-	width := max(vg.Points(1), min(vg.Points(40), (pictureWidth-2.5*vg.Centimeter)/font.Length(len(moved)+1)*0.8))
-	var under *plotter.BarChart
-	for _, kind := range []struct {
-		name   string
-		values plotter.Values
-		color  color.Color
-	}{{"migrated", migrated, colors.moved}, {"rejected", rejected, colors.rejected}, {"failed", failed, colors.failed}} {
-		bars, err := plotter.NewBarChart(kind.values, width)
-		if err != nil {
-			return "", fmt.Errorf("draw the progress: %w", err)
-		}
-		bars.Color, bars.LineStyle.Width = kind.color, 0
-		if under != nil {
-			bars.StackOn(under)
-		}
-		under = bars
-		below.Add(bars)
-		below.Legend.Add(kind.name+"  ", bars) // fonts differ in width
-	}
-
 	canvas := vgsvg.New(pictureWidth, pictureHeight)
 	tiles := draw.Tiles{Rows: 2, Cols: 1, PadY: 4 * vg.Millimeter}
 	pair := [][]*plot.Plot{{above}, {below}}
@@ -116,6 +66,84 @@ func Picture(days []progress.Day, now time.Time, theme Theme) (string, error) {
 	// Inside a page it is an element, not a document.
 	_, element, _ := strings.Cut(svg.String(), "<svg")
 	return `<svg role="img" aria-label="Users moved in all, and attempts recorded over time"` + element, nil
+}
+
+// course has the values to draw, one for each day or week.
+type course struct {
+	first  time.Time
+	step   int // days from one value to the next
+	period string
+
+	moved                      plotter.XYs
+	migrated, rejected, failed plotter.Values
+}
+
+func courseOf(days []progress.Day, now time.Time) (course, error) {
+	first, err := time.Parse(time.DateOnly, days[0].Day)
+	if err != nil {
+		return course{}, err
+	}
+	totals := map[string]ledger.Totals{}
+	for _, d := range days {
+		totals[d.Day] = d.Totals
+	}
+	c := course{first: first, step: 1, period: "day"}
+	if now.Sub(first) > maxDays*24*time.Hour {
+		c.step, c.period = 7, "week"
+	}
+	sum := 0
+	for day := first; !day.After(now); day = day.AddDate(0, 0, c.step) {
+		var t ledger.Totals
+		for i := range c.step {
+			d := totals[day.AddDate(0, 0, i).Format(time.DateOnly)]
+			t.Migrated, t.Rejected, t.Failed, t.FirstHandovers = t.Migrated+d.Migrated, t.Rejected+d.Rejected, t.Failed+d.Failed, t.FirstHandovers+d.FirstHandovers
+		}
+		sum += t.FirstHandovers
+		c.moved = append(c.moved, plotter.XY{X: float64(len(c.moved)), Y: float64(sum)})
+		c.migrated = append(c.migrated, float64(t.Migrated))
+		c.rejected = append(c.rejected, float64(t.Rejected))
+		c.failed = append(c.failed, float64(t.Failed))
+	}
+	return c, nil
+}
+
+func (c course) plotMoved(colors palette) (*plot.Plot, error) {
+	p := newPlot("Users moved in all", colors, c.first, len(c.moved), c.step)
+	line, points, err := plotter.NewLinePoints(c.moved)
+	if err != nil {
+		return nil, err
+	}
+	line.Color, line.Width, line.StepStyle = colors.moved, vg.Points(2), plotter.NoStep
+	points.Color, points.Shape, points.Radius = colors.moved, draw.CircleGlyph{}, vg.Points(2.5)
+	p.Add(line)
+	if len(c.moved) <= 45 {
+		p.Add(points) // more would run into one another
+	}
+	return p, nil
+}
+
+func (c course) plotAttempts(colors palette) (*plot.Plot, error) {
+	p := newPlot("Attempts recorded a "+c.period, colors, c.first, len(c.moved), c.step)
+	width := max(vg.Points(1), min(vg.Points(40), (pictureWidth-2.5*vg.Centimeter)/font.Length(len(c.moved)+1)*0.8))
+	var under *plotter.BarChart
+	for _, kind := range []struct {
+		name   string
+		values plotter.Values
+		color  color.Color
+	}{{"migrated", c.migrated, colors.moved}, {"rejected", c.rejected, colors.rejected}, {"failed", c.failed, colors.failed}} {
+		bars, err := plotter.NewBarChart(kind.values, width)
+		if err != nil {
+			return nil, err
+		}
+		bars.Color, bars.LineStyle.Width = kind.color, 0
+		if under != nil {
+			bars.StackOn(under)
+		}
+		under = bars
+		p.Add(bars)
+		p.Legend.Add(kind.name+"  ", bars) // fonts differ in width
+	}
+	return p, nil
 }
 
 func newPlot(title string, colors palette, first time.Time, places, step int) *plot.Plot {

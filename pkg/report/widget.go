@@ -12,7 +12,7 @@ import (
 // Handler answers a request.
 type Handler = func(context.Context, json.RawMessage) (any, error)
 
-// OrWidget answers a dashboard's custom widget, which sends more than a view takes, and leaves every other request to next.
+// OrWidget answers a dashboard's custom widget, which sends fields that no view takes, and passes every other request to next.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_create.html
 func OrWidget(log *slog.Logger, collect func(context.Context) (progress.Progress, error), next Handler) Handler {
 	return func(ctx context.Context, raw json.RawMessage) (any, error) {
@@ -22,7 +22,7 @@ func OrWidget(log *slog.Logger, collect func(context.Context) (progress.Progress
 				Theme Theme `json:"theme"`
 			} `json:"widgetContext"`
 		}
-		_ = json.Unmarshal(raw, &dashboard) // what is not understood is no dashboard's: next refuses it
+		_ = json.Unmarshal(raw, &dashboard) // a request that can't be read is not a dashboard's: next refuses it
 		switch {
 		case dashboard.Describe:
 			return map[string]string{"markdown": WidgetDescription}, nil

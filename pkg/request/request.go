@@ -1,7 +1,6 @@
 // Package request reads what a function is asked: one of its views, by name, with the fields that the view takes and no others.
 //
-// What is not understood is refused, and the refusal names what is allowed. It is made from the views' own types, so it is never out of
-// date.
+// It refuses other requests, and names what is allowed. That text is made from the views' own types, so it is never out of date.
 package request
 
 import (
@@ -26,7 +25,7 @@ type View struct {
 	read      func(raw json.RawMessage) (answer func(context.Context) (any, error), err error)
 }
 
-// Default makes the view what is answered if no view is named, or nothing is asked.
+// Default makes the view the answer to a request that names no view, or is empty.
 func (v View) Default() View {
 	v.isDefault = true
 	return v
@@ -90,7 +89,7 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
-// String is how the view is asked for: {"view":"trail","from":…} with "to", "next".
+// String shows a request for the view: {"view":"trail","from":…} with "to", "next".
 func (v View) String() string {
 	var required, optional []string
 	for _, f := range v.fields {
@@ -107,7 +106,7 @@ func (v View) String() string {
 	return usage
 }
 
-// Error says what is not understood of a request, and what is allowed.
+// Error says what is wrong with a request, and what is allowed.
 type Error struct {
 	Problem string
 	Allowed []View
@@ -169,7 +168,7 @@ func read(raw json.RawMessage, views []View) (View, func(context.Context) (any, 
 	return views[i], answer, nil
 }
 
-// viewOf is the name of the view that is asked for. Nothing, and null, name none.
+// viewOf returns the name of the requested view. An empty request, and null, name none.
 func viewOf(raw json.RawMessage) (name string, named bool, err error) {
 	var request struct {
 		View *string `json:"view"`

@@ -49,7 +49,7 @@ func TestRequestsThatAreUnderstood(t *testing.T) {
 	}
 }
 
-// A request that is not understood is refused; the answer says why, and what is allowed, and the log quotes nothing of it.
+// A request that can't be read is refused. The answer says why, and what is allowed; the log quotes nothing of the request.
 func TestRequestsThatAreRefused(t *testing.T) {
 	const everything = `allowed is {"view":"list","from":…} with "limit" as you like; or {"view":"fail"}`
 	const list = `allowed is {"view":"list","from":…} with "limit" as you like`

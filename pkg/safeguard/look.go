@@ -16,7 +16,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
 
-// Config names what is looked at besides the tables and the queues.
+// Config names what Look looks at besides the tables and the queues.
 type Config struct {
 	WatchFunction string `env:"WATCH_FUNCTION"` // its name
 	KMSKeyARN     string `env:"KMS_KEY_ARN"`    // of the key for the tables and the queues; empty means AWS's own
@@ -51,7 +51,7 @@ type Targets struct {
 	DeadLetters   string // the queue's URL
 }
 
-// Look takes a snapshot. It does not fail: the snapshot says what could not be looked at.
+// Look takes a snapshot. It returns no error: the snapshot says what could not be looked at.
 func Look(ctx context.Context, t Targets) Snapshot {
 	var s Snapshot
 	unseen := func(what string, err error) {
@@ -75,7 +75,7 @@ func Look(ctx context.Context, t Targets) Snapshot {
 	return s
 }
 
-// table looks at a table. Without its description nobody knows its ARN, and so nothing else of it.
+// table looks at a table. Without its description its ARN is unknown, and nothing else can be read.
 func (t Targets) table(ctx context.Context, table, name string, unseen func(string, error)) Table {
 	described, err := t.DynamoDB.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table})
 	if err != nil {

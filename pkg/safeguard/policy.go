@@ -27,7 +27,7 @@ const AppendOnly = `{
   }]
 }`
 
-// samePolicy tells whether two policies say the same. A statement more would matter as much as one less: it could let another
+// samePolicy tells whether two policies say the same. An additional statement matters as much as a missing one: it could let another
 // account in, which no role of this one shows.
 func samePolicy(a, b string) bool {
 	first, err := statements(a)

@@ -1,8 +1,8 @@
-// Package safeguard says whether what guards the record is still there: the audit table's policy, its stream and the watch on it; the
-// recovery, protection, encryption and tags of both tables; the spool's queues. Each of them can end without anybody noticing, by a
-// change, a restored table or an erasure that was left half done.
+// Package safeguard checks whether what guards the record is still there: the audit table's policy, its stream and the watch on it; the
+// recovery, protection, encryption and tags of both tables; the spool's queues. Each of them can go missing unnoticed: by a change, a
+// restored table or an unfinished erasure.
 //
-// Check is pure: Look reads how all of it is set up into a Snapshot, and Check judges that. Neither changes anything.
+// Look reads how they are set up into a Snapshot, and Check, which is pure, judges it. Neither changes anything.
 package safeguard
 
 import (
@@ -18,7 +18,7 @@ import (
 	lambda "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// Kind is what is wrong with a safeguard. docs/playbooks/safeguards.md says of each how to mend it.
+// Kind is the kind of a finding. docs/playbooks/safeguards.md says how to mend each.
 type Kind string
 
 // The kinds of findings.
@@ -44,7 +44,7 @@ type Finding struct {
 	What string `json:"what"`
 }
 
-// Report is what a look found. If it found nothing, everything was looked at, and is as the stack's template sets it.
+// Report is what a look found. Without findings, everything was looked at, and is as the stack's template sets it.
 type Report struct {
 	Findings []Finding `json:"findings"`
 }
@@ -74,8 +74,8 @@ const (
 	tagKey, tagValue = "application", "cognito-user-migration"
 )
 
-// Check judges a snapshot. The key is the ARN of the KMS key that tables and queues are to be encrypted with, or empty if that is for
-// AWS's own. What could not be looked at is a finding too, so that nothing looks right because it was not seen.
+// Check judges a snapshot. The key is the ARN of the KMS key that should encrypt the tables and queues; empty means AWS's own keys. A
+// safeguard that could not be looked at is a finding too.
 func Check(s Snapshot, key string) Report {
 	findings := []Finding{}
 	add := func(kind Kind, found []string) {
@@ -107,7 +107,7 @@ func (s Snapshot) policy() []string {
 	case s.Policy == nil:
 		return nil
 	case *s.Policy == "":
-		return []string{"the audit table has no policy: whoever may change its items can do so"}
+		return []string{"the audit table has no policy: every role with the right to change its items can do so"}
 	case !samePolicy(*s.Policy, AppendOnly):
 		return []string{"the audit table's policy is not the one that the template sets"}
 	}
@@ -121,8 +121,8 @@ func (s Snapshot) stream() []string {
 	return nil
 }
 
-// presentStream is the ARN of the stream that a table writes now; whatever it shows of an item, it shows the keys. A stream that was
-// switched off can be read for a day more, and the table goes on naming it.
+// presentStream is the ARN of the stream that a table writes now. A stream of any view type shows the keys. A stream that was switched
+// off can be read for another day, and the table still names it.
 func presentStream(table *dynamodb.TableDescription) string {
 	if table.StreamSpecification == nil || !aws.ToBool(table.StreamSpecification.StreamEnabled) {
 		return ""
@@ -130,7 +130,7 @@ func presentStream(table *dynamodb.TableDescription) string {
 	return aws.ToString(table.LatestStreamArn)
 }
 
-// watch judges the mapping of the present stream to the watch. One of an earlier stream, as restoring a table leaves it, does no harm.
+// watch judges the mapping of the present stream to the watch. Restoring a table leaves a mapping of an earlier stream, which does no harm.
 func (s Snapshot) watch() []string {
 	if s.Audit.Description == nil || s.Mappings == nil || presentStream(s.Audit.Description) == "" {
 		return nil
@@ -155,7 +155,7 @@ func (s Snapshot) watch() []string {
 	return found
 }
 
-// hearsChanges tells whether a filter lets every change and removal through. What it lets through besides is no safeguard's matter.
+// hearsChanges tells whether a filter lets every change and removal through. It may let more through.
 func hearsChanges(criteria *lambda.FilterCriteria) bool {
 	if criteria == nil || len(criteria.Filters) == 0 {
 		return true
@@ -233,7 +233,7 @@ func retention(name string, queue map[string]string) []string {
 	return []string{name + " does not keep messages for 14 days"}
 }
 
-// redrive judges where the spool's messages go that can't be replayed, and when.
+// redrive judges where and when the spool's messages go that can't be replayed.
 func (s Snapshot) redrive() []string {
 	if s.Spool == nil || s.DeadLetters == nil {
 		return nil

@@ -21,7 +21,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
 )
 
-// Config bounds the work and says what must not be lost.
+// Config sets the budgets, the mode and the audit policy.
 type Config struct {
 	// NewUserPoolID is the only pool that may ask, if set.
 	NewUserPoolID string `env:"NEW_USER_POOL_ID"`
@@ -110,7 +110,7 @@ func (m *Mode) UnmarshalText(text []byte) error {
 	}
 }
 
-// OldPool answers for the old pool, within ctx; what it could not find out is in the answer.
+// OldPool answers for the old pool, within ctx. The answer says what it could not find out.
 type OldPool interface {
 	SignIn(ctx context.Context, username, password string, metadata map[string]string) migration.Answer
 	Lookup(ctx context.Context, username string) migration.Answer
@@ -124,7 +124,7 @@ type Recorder interface {
 
 // The texts that reach the app, inside "UserMigration failed with error TEXT.". Apps match on them: they never change.
 const (
-	// TemporarilyUnavailable: nobody could find out; the user may try again.
+	// TemporarilyUnavailable: no decision was possible; the user may try again.
 	TemporarilyUnavailable answerError = "TEMPORARILY_UNAVAILABLE"
 	// ResetPassword: the password was right, but the old pool wanted more than that. The app should offer a new password.
 	ResetPassword answerError = "RESET_PASSWORD_TO_CONTINUE"
@@ -153,7 +153,7 @@ func New(
 	return &Handler{config: config, policy: policy, old: old, recorder: recorder, log: log, now: now}
 }
 
-// attempt is one invocation, and what its log line says.
+// attempt is one invocation, with what its log line says.
 type attempt struct {
 	event  cognitoevent.UserMigration
 	origin migration.Origin
@@ -166,8 +166,8 @@ type attempt struct {
 	oldPool, full time.Duration
 }
 
-// Invoke decides about one user and answers Cognito. It implements lambda.Handler, so that an event that is no JSON comes here
-// as well. All that it started has ended when it returns.
+// Invoke decides about one user and answers Cognito. It implements lambda.Handler, so it also gets events that are not JSON. Everything
+// that it started has ended when it returns.
 func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error) {
 	a := &attempt{origin: h.origin(ctx)}
 	start := time.Now()
@@ -234,7 +234,7 @@ func (h *Handler) parse(raw []byte) (cognitoevent.UserMigration, error) {
 	return e, nil
 }
 
-// margin is what is left of Lambda's time for the log line and the answer: a function that is cut off gives neither.
+// margin is the part of Lambda's time reserved for the log line and the answer: a function that is cut off gives neither.
 const margin = 150 * time.Millisecond
 
 // deadline is when the invocation has to be over.
@@ -263,7 +263,7 @@ func (h *Handler) ask(ctx context.Context, a *attempt) {
 	a.oldPool = time.Since(start)
 }
 
-// decide decides, and records the decision before anyone is told.
+// decide decides, and records the decision before Cognito gets its answer.
 func (h *Handler) decide(ctx context.Context, a *attempt) {
 	if a.answer.Account == nil {
 		a.decide(h.policy, migration.Record{}) // without a sub there is no stream to record in
@@ -276,7 +276,7 @@ func (h *Handler) decide(ctx context.Context, a *attempt) {
 		if h.config.AuditPolicy != AuditRequired {
 			return decided
 		}
-		// What the ledger could not take has not happened: the user is refused, and that is another event.
+		// Without a record nobody migrates: the user is refused, and that is another event.
 		a.decision = migration.Decision{Outcome: migration.Failed, Reason: migration.AuditUnavailable}
 		a.origin.ID = newID(a.origin.At)
 		return a.newEvent()

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// unknown is the version of a binary that knows nothing of its source: one that was built by "go run", outside a repository, or in a
-// git work tree, where the go command does not find the repository (https://go.dev/issue/58218).
+// unknown is the version of a binary without information about its source: one that was built by "go run", outside a repository, or in
+// a git work tree, where the go command does not find the repository (https://go.dev/issue/58218).
 const unknown = "devel"
 
-// String returns the module's version, as v1.2.3, if the binary was built from a release. Else it returns the first twelve digits of
+// String returns the module's version, as v1.2.3, if the binary was built from a release. Otherwise it returns the first twelve digits of
 // the commit, with "-dirty" after them if files had been changed since, or "devel" if the commit is not known.
 func String() string {
 	info, ok := debug.ReadBuildInfo()

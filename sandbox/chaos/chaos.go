@@ -1,5 +1,5 @@
 // Package chaos has users sign in at the new pool while everything that the functions call fails, and the functions are killed in the
-// middle of requests. When the storm is over and the spool replayed, it holds the ledger to what the users and the logs saw.
+// middle of requests. When the storm is over and the spool replayed, it compares the ledger with what the users and the logs saw.
 package chaos
 
 import (
@@ -26,13 +26,13 @@ type Config struct {
 	Users    int
 	Attempts int // of each user, in any order
 	Parallel int
-	// Seed decides what users do, and which faults are on when. What strikes whom depends on the machine as well.
+	// Seed decides what users do, and which faults are on when. Which requests they hit depends on the machine as well.
 	Seed uint64
 	Done func() // called after each attempt, by several goroutines
 }
 
-// Run has users of its own go through a storm. The stack has to be the new pool's trigger, and fresh. The error names everything that
-// is not as it must be; it is nil if nothing was found, and everything that can go wrong did.
+// Run sends users of its own through a storm. The stack has to be the new pool's trigger, and empty. The error names everything that is
+// wrong; it is nil if nothing is, and every kind of fault happened.
 func Run(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, config Config) (Result, error) {
 	s := &storm{Config: config, sandbox: sb, stack: stack, client: sb.NewPoolClient(), signedIn: map[string]bool{}}
 	before := map[string]map[fault.Kind]int{}
@@ -76,7 +76,7 @@ type storm struct {
 // random returns a source for one purpose, so that none disturbs another.
 func (s *storm) random(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(s.Seed, purpose)) }
 
-// service is what the functions call, and the proxy in its way.
+// service is a service that the functions call, and the proxy before it.
 type service struct {
 	name  string
 	proxy *fault.Proxy
@@ -98,7 +98,7 @@ const (
 	forgotten     = "" // asks for a new one
 )
 
-// rage has everyone attempt while the weather is bad.
+// rage has all users make their attempts while faults are on.
 func (s *storm) rage(ctx context.Context) error {
 	for i := range s.Users {
 		s.users = append(s.users, s.user(i))
@@ -135,7 +135,7 @@ func (s *storm) rage(ctx context.Context) error {
 	return err
 }
 
-// user is one of those who come. Some are disabled in the old pool, some have a second factor.
+// user is a user of the storm. Some are disabled in the old pool, some have a second factor.
 func (s *storm) user(i int) cognito.User {
 	name := fmt.Sprintf("%s-%05d", s.stack.Name, i)
 	u := cognito.User{
@@ -154,7 +154,7 @@ func (s *storm) user(i int) cognito.User {
 // attempt does what an app does, with the SDK as it comes.
 func (s *storm) attempt(ctx context.Context, u cognito.User, password string) {
 	if password == forgotten {
-		// Its answer tells nothing: Cognito feigns success for users whom it does not have.
+		// The answer says nothing: Cognito simulates success for unknown users.
 		_, _ = s.client.ForgotPassword(ctx, &cognitoidp.ForgotPasswordInput{ClientId: aws.String(sandbox.NewClientID), Username: &u.Username})
 		return
 	}
@@ -170,7 +170,7 @@ func (s *storm) attempt(ctx context.Context, u cognito.User, password string) {
 	}
 }
 
-// faults are what befalls a request.
+// faults are the faults that may hit a request.
 var faults = []fault.Rule{
 	{Kind: fault.Delay, Delay: 100 * time.Millisecond},
 	{Kind: fault.Late, Delay: 700 * time.Millisecond},
@@ -181,8 +181,8 @@ var faults = []fault.Rule{
 	{Kind: fault.Error},
 }
 
-// disturb switches faults of a service on and off: now some of some requests, now all of one kind, now the service is gone, now there
-// is none.
+// disturb switches a service's faults on and off: at times some faults for some requests, at times one for all, at times the service is
+// down, at times there is no fault.
 func (s *storm) disturb(ctx context.Context, sv service, random *rand.Rand) {
 	for ctx.Err() == nil {
 		switch random.IntN(7) {
@@ -234,7 +234,8 @@ func (s *storm) kill(ctx context.Context, random *rand.Rand) {
 	}
 }
 
-// pause waits for up to a time, and for up to so many attempts: a storm is as rich on a fast machine as on a slow one.
+// pause waits for a time or for a number of attempts, whichever comes first: so a storm has as many changes on a fast machine as on a
+// slow one.
 func (s *storm) pause(ctx context.Context, random *rand.Rand, most time.Duration) {
 	until := s.attempted.Load() + random.Int32N(40)
 	deadline := time.After(time.Duration(random.Int64N(int64(most))))

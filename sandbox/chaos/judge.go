@@ -26,7 +26,7 @@ type Result struct {
 	Took time.Duration
 
 	Attempts, Successes int // of users; successes are sign-ins that they received tokens for
-	InNewPool           int // users whom the new pool has
+	InNewPool           int // users in the new pool
 
 	Faults               map[fault.Kind]int // requests by what befell them
 	LostAnswers          int                // of DynamoDB, to transactions that it had carried out
@@ -34,14 +34,14 @@ type Result struct {
 	Kills, KilledReplays int                // in the middle of an invocation
 
 	Decided, Repeats   int // attempts that the trigger's log tells of, and those that added nothing
-	Unlogged           int // events in the ledger whose attempt a kill kept out of the log
+	Unlogged           int // events in the ledger whose log line was lost by a kill
 	Spooled, LostToLog int // events that the ledger did not take, and those that the spool did not take either
 	DeadLetters        int // events that replay had given up
 	Streams, Events    int // in the ledger, in the end
 	Findings           []ledger.Finding
 }
 
-// Enough tells whether everything that can go wrong did so, and often: the error names what did not.
+// Enough checks that every kind of fault happened often enough: the error names those that did not.
 func (r Result) Enough(faults, lostAnswers, kills int) error {
 	var errs []error
 	least := func(what string, n, least int) {
@@ -92,7 +92,7 @@ func (s *storm) calm(ctx context.Context, r *Result) error {
 	return nil
 }
 
-// logLine is what matters of an attempt's or a replay's line.
+// logLine has the fields of an attempt's or a replay's line that judge needs.
 type logLine struct {
 	EventID                     string `json:"event_id"`
 	Spooled, LostToLog, Repeats int
@@ -111,7 +111,7 @@ func logLines(log string) []logLine {
 	return lines
 }
 
-// judge holds the ledger to what the users and the logs saw.
+// judge compares the ledger with what the users and the logs saw.
 func (s *storm) judge(ctx context.Context, r *Result) error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }

@@ -45,7 +45,7 @@ async function signIn(ctx, req) {
   };
 }
 
-// What refuses a user whatever the password is.
+// The checks that refuse a user even with the right password.
 async function checkAccount(user, metadata) {
   if (!user.Enabled) throw notAuthorized("User is disabled.");
   if (user.SignInError) throw notAuthorized(user.SignInError);
@@ -88,7 +88,7 @@ function checkPassword(user, password) {
   countFailures(user, 0);
 }
 
-// A pool whose MFA is OFF asks for none; of several factors the preferred one is asked for, else the user selects.
+// A pool whose MFA is OFF asks for none; of several factors it asks for the preferred one, or lets the user select.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminInitiateAuth.html
 function challengeOf(user) {

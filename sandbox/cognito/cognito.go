@@ -54,7 +54,7 @@ func Start(ctx context.Context, cfg Config, log io.Writer) (*Pool, error) {
 	cmd.ExtraFiles = []*os.File{socket}
 	cmd.Stdout, cmd.Stderr = log, log
 	p.process, err = process.Start("the Cognito emulator", cmd)
-	// Were the socket open here as well, a request would wait for ever for a pool that has ended.
+	// This process closes the socket: otherwise a request would wait forever for a pool that has ended.
 	if err := errors.Join(err, socket.Close(), listener.Close()); err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (p *Pool) Close() { p.process.Stop() }
 // Endpoint is the URL of the pool's Cognito API.
 func (p *Pool) Endpoint() string { return p.endpoint }
 
-// Put lays down users as they are, each in place of the one of that username. It checks nothing that AWS would.
+// Put stores users as they are, and replaces users of the same username. It makes none of AWS's checks.
 func (p *Pool) Put(ctx context.Context, users ...User) error {
 	return p.control(ctx, http.MethodPost, "users", users, nil)
 }
@@ -82,7 +82,7 @@ func (p *Pool) Users(ctx context.Context) ([]User, error) {
 	return users, p.control(ctx, http.MethodGet, "users", nil, &users)
 }
 
-// Delete removes users by their usernames; those that aren't there are no error.
+// Delete removes users by their usernames. Unknown usernames are ignored.
 func (p *Pool) Delete(ctx context.Context, usernames ...string) error {
 	return p.control(ctx, http.MethodDelete, "users", usernames, nil)
 }
@@ -98,13 +98,13 @@ func (p *Pool) SetClientSecrets(ctx context.Context, secrets ...string) error {
 	return p.set(ctx, "ClientSecrets", append([]string{}, secrets...))
 }
 
-// SetPageSize makes ListUsers give at most so many users a page, however many are asked for; zero takes that back.
+// SetPageSize makes ListUsers give at most so many users a page, even if the request asks for more; zero lifts that limit.
 func (p *Pool) SetPageSize(ctx context.Context, users int) error {
 	return p.set(ctx, "PageSize", users)
 }
 
 // SetRates limits the requests a second by AWS's categories of operations, "UserList" for one, and lifts all other limits.
-// What is beyond a limit is answered with TooManyRequestsException.
+// Requests beyond a limit get TooManyRequestsException.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html#category_operations
 func (p *Pool) SetRates(ctx context.Context, rates map[string]float64) error {
 	return p.set(ctx, "Rates", rates)

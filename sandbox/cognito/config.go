@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 )
 
-// Config describes a user pool and its app client in the words of DescribeUserPool. What is zero is as AWS has it by
-// default, unless something else is said here.
+// Config describes a user pool and its app client in the words of DescribeUserPool. A zero field means AWS's default, unless its comment
+// says otherwise.
 type Config struct {
 	// PoolID is the pool's id, such as "eu-west-1_aB3dE5gH7"; what is before the underscore is its Region.
 	PoolID string
@@ -27,7 +27,7 @@ type Config struct {
 	// AliasAttributes are those of "email", "phone_number" and "preferred_username" that users may sign in with besides the
 	// username.
 	AliasAttributes []string
-	// UsernameConfiguration says whether the pool minds the case of usernames and email addresses.
+	// UsernameConfiguration says whether usernames and email addresses are case sensitive.
 	UsernameConfiguration *types.UsernameConfigurationType
 	// SchemaAttributes are custom attributes, by names such as "custom:tenant", and what is changed of standard ones. The
 	// pool has all standard attributes besides.
@@ -101,12 +101,12 @@ type User struct {
 	PreferredMFA string   // PreferredMfaSetting, if any
 
 	// FailedSignIns counts the wrong passwords since the last right one. From the fifth on each locks the user, for 1, 2, 4
-	// seconds and so on up to 15 minutes; a user who is laid down with them is locked from that moment.
+	// seconds and so on up to 15 minutes; a user who is stored with them is locked from that moment.
 	FailedSignIns int
 	// PreAuthenticationError is the error with which the pool's pre authentication trigger refuses the user's sign-ins.
 	PreAuthenticationError string
-	// SignInError is the text of the NotAuthorizedException with which Cognito refuses the user's sign-ins, whatever the
-	// password is: "Unable to login because of security reasons.", for one.
+	// SignInError is the text of the NotAuthorizedException with which Cognito refuses the user's sign-ins, even with the right password:
+	// "Unable to login because of security reasons.", for one.
 	SignInError string
 	// Code is the last code sent for ForgotPassword and not used yet. Only Users sets it.
 	Code string

@@ -1,7 +1,7 @@
 "use strict";
 
-// What a test does behind the API's back: it lays down users as they are, reads and removes them, and tells the pool how to
-// behave. Users come and go in the form of the User of the Go package.
+// What tests do without the API: they store users as they are, read and remove them, and configure the pool. Users have the
+// form of the User of the Go package.
 
 const { attributesToRecord } = require("cognito-local/lib/services/userPoolService");
 

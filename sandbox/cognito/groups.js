@@ -1,6 +1,6 @@
 "use strict";
 
-// Groups, and who is in them. What is not here is the emulator's own.
+// Groups, and who is in them. The emulator's own code does the rest.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-user-groups.html
 
 const { groupToResponseObject } = require("cognito-local/lib/targets/responses");

@@ -11,7 +11,7 @@ const { aliasAttributes, fold, foldAttributes, nameUser, usernameAttributes } = 
 const { callTrigger } = require("./trigger");
 const { newUser, pool } = require("./users");
 
-// A user whom the pool does not take is answered with this exception. PreventUserExistenceErrors does not mask it.
+// This exception answers for a user whom the pool refuses. PreventUserExistenceErrors does not mask it.
 // https://repost.aws/knowledge-center/cognito-migration-lambda-trigger-errors
 const refuse = userNotFound;
 const failed = () => refuse(`Exception migrating user in app client ${config.ClientID}`);

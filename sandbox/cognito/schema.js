@@ -43,7 +43,7 @@ const types = {
   DateTime: (value) => (Number.isNaN(Date.parse(value)) ? "Value must be a date and time" : undefined),
 };
 
-// An email address is something, an @ and something; AWS does not say more. A phone number is + and digits.
+// An email address is any text with an @ in the middle; AWS does not say more. A phone number is + and digits.
 const forms = { email: /^[^@\s]+@[^@\s]+$/, phone_number: /^\+\d+$/ };
 const formats = {
   email: [forms.email, "Invalid email address format."],

@@ -36,8 +36,8 @@ const description = {
   },
 };
 
-// A pool that minds no case takes usernames, email addresses and preferred usernames in any, and gives them out in lower
-// case, to Lambda triggers as well. CaseSensitive is true if it is not set.
+// A pool that is not case sensitive accepts usernames, email addresses and preferred usernames in any case, and gives them
+// out in lower case, to Lambda triggers as well. CaseSensitive is true if it is not set.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-case-sensitivity.html
 const caseSensitive = config.UsernameConfiguration?.CaseSensitive ?? true;
 const fold = (name) => (caseSensitive ? name : name.toLowerCase());
@@ -49,7 +49,7 @@ function foldAttributes(attributes) {
   return folded;
 }
 
-// The attributes by whose values a user with these attributes may sign in, besides the username: an address that is the
+// The attributes whose values sign in a user with these attributes, besides the username: an address that is the
 // username needs no verification, an email address or phone number that is an alias does, a preferred username does not.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-aliases
 function signInAttributes(attributes) {
@@ -57,8 +57,8 @@ function signInAttributes(attributes) {
   return [...usernameAttributes, ...aliasAttributes.filter(active)].filter((name) => attributes[name]);
 }
 
-// What a new user is called who gives this name. A pool whose usernames are addresses makes the username itself: it is the
-// sub, and the name is the user's address. Throws what refuse makes of the reason if nobody can be called so.
+// The username of a new user who gives this name. A pool whose usernames are addresses makes the username itself: it is the
+// sub, and the name is the user's address. Throws what refuse makes of the reason if no user can have the name.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html#user-pool-settings-aliases
 function nameUser(name, attributes, refuse) {
   const sub = randomUUID();

@@ -39,7 +39,7 @@ class Pool extends UserPoolServiceImpl {
   users = (this.dataStore.root.Users = Object.create(null));
   #usernames = new Map(); // by every other name that a user is found by
 
-  // Instead of the username a user may give what can be signed in with; and a local user the sub.
+  // Instead of the username a request may give any name that signs the user in, and the sub of a local user.
   // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
   #otherNames(user) {
     const attributes = attributesToRecord(user.Attributes);

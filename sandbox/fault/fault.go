@@ -1,7 +1,7 @@
-// Package fault is a network that can be told to misbehave: a reverse proxy before one AWS endpoint.
+// Package fault simulates a faulty network: a reverse proxy before one AWS endpoint.
 //
-// A request passes unchanged, Host and signature included. Once it has come in whole it is carried out whether or not the
-// client still waits for the answer, as by a real service.
+// A request passes unchanged, Host and signature included. Once the whole request has arrived, it is carried out even if the client no
+// longer waits for the answer, as by a real service.
 package fault
 
 import (
@@ -36,7 +36,7 @@ const (
 	Error      Kind = "Error"      // it never reaches the service; the answer is an exception, by default InternalServerError
 )
 
-// DroppedSuccess is no kind of fault: it counts the answers among those of DropAnswer that said that the request was carried out.
+// DroppedSuccess is not a fault of its own: it counts the answers dropped by DropAnswer that reported success.
 const DroppedSuccess Kind = "DroppedSuccess"
 
 // Rule says which requests a fault hits.
@@ -78,8 +78,8 @@ type Proxy struct {
 	counts map[Kind]int
 }
 
-// Start starts a proxy before the target, a URL without a path, on a free port of the loopback interface. It forwards
-// everything until it is told otherwise. The seed decides which requests a rule hits whose probability is below 1.
+// Start starts a proxy before the target, a URL without a path, on a free port of the loopback interface. It forwards everything until
+// Set or Refuse. The seed decides which requests a rule with a probability below 1 hits.
 func Start(target string, seed uint64) (*Proxy, error) {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -119,8 +119,8 @@ func (p *Proxy) Close() {
 	p.transport.CloseIdleConnections()
 }
 
-// Set replaces the rules; without any it clears them. Each request is held against the rules in their order: delays add up,
-// and the first rule of another kind that hits decides.
+// Set replaces the rules; without any it clears them. Each request is compared with the rules in their order: delays add up, and the
+// first rule of another kind that hits decides.
 func (p *Proxy) Set(rules ...Rule) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,15 +128,14 @@ func (p *Proxy) Set(rules ...Rule) {
 	p.hits = make([]int, len(rules))
 }
 
-// Counts returns how many requests each kind of fault has befallen since Start.
+// Counts returns how many requests each kind of fault has hit since Start.
 func (p *Proxy) Counts() map[Kind]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.counts)
 }
 
-// Refuse makes the port refuse connections, as that of a service which is down, and ends those that there are; or listen
-// again.
+// Refuse makes the port refuse connections, as when a service is down, and ends the open ones; or makes it listen again.
 func (p *Proxy) Refuse(refuse bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,8 +156,8 @@ func (p *Proxy) Refuse(refuse bool) error {
 	return nil
 }
 
-// CloseIdle closes every connection once it has been idle so long, without a word, as servers and load balancers do; zero keeps
-// them open. It begins with new connections: it ends those that there are.
+// CloseIdle closes every connection that has been idle so long, without notice, as servers and load balancers do; zero keeps them open.
+// It ends all open connections, and applies to new ones.
 func (p *Proxy) CloseIdle(after time.Duration) error {
 	if err := p.Refuse(true); err != nil {
 		return err

@@ -1,6 +1,5 @@
-// Package lambda runs compiled functions as AWS Lambda does: it answers the Invoke API to whoever calls a function, and
-// the Runtime API to the function's own processes. Each execution environment is one process, works on one invocation at
-// a time, and is frozen in between.
+// Package lambda runs compiled functions as AWS Lambda does: it serves the Invoke API to callers, and the Runtime API to the functions'
+// own processes. Each execution environment is one process, works on one invocation at a time, and is frozen in between.
 //
 // It differs from AWS in this: memory is named but not limited; an asynchronous invocation is not tried again; a
 // qualifier is ignored, as there is no version but $LATEST; an initialisation that takes too long is not given a second
@@ -101,8 +100,8 @@ func (s *Server) Close() {
 	}
 }
 
-// Deploy adds a function or replaces the one of that name. Replacing kills the old environments, also those at work, and
-// starts logs and counts anew.
+// Deploy adds a function or replaces the one of that name. Replacing kills the old environments, even busy ones, and resets logs and
+// counts.
 func (s *Server) Deploy(config Function) error {
 	binary, err := filepath.Abs(config.Binary)
 	if err != nil {

@@ -19,7 +19,7 @@ var Rates = []float64{0.8, 0.9, 1, 1.2, 1.5, 2}
 
 var tolerances = []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}
 
-// mostScanned is up to where every tolerance is tried. Above, the window is as long as the longest habit, whatever the tolerance.
+// mostScanned is the largest tolerance of the scan. Above it, the window is as long as the longest habit for every tolerance.
 const mostScanned = 40
 
 // Cell is what came of histories at one flat rate.

@@ -1,5 +1,5 @@
-// Package simulate has users move whose habits are known, and holds the verdicts of pkg/readiness to what they do in truth: how
-// often a first READY is false, how long it takes once it would be true, and how good the forecasts are.
+// Package simulate migrates users with known habits, and compares the verdicts of pkg/readiness with what the users do: how often a first
+// READY is false, how long READY takes once it would be true, and how good the forecasts are.
 package simulate
 
 import (
@@ -27,13 +27,12 @@ type history struct {
 	locked []int // those of them who are blocked, or came in an outage and have not come again
 }
 
-// late returns how many users would be locked out if the old pool were switched off on a day: those who come in the horizon, and
-// those who came and were not let through.
+// late returns how many users a switch-off on a day would lock out: those who come in the horizon, and those who came and did not get in.
 func (h *history) late(day, horizon int) int {
 	return h.locked[day] + h.came[day+horizon] - h.came[day]
 }
 
-// run lets the world go its way. Users who come in an outage come again until they are let through: half of them on each live day.
+// run simulates the days of the world. Users who come in an outage come again until they get in: half of them on each live day.
 func (w *world) run(r *rand.Rand) *history {
 	h := &history{came: make([]int, 1, length+1), locked: make([]int, 0, length)}
 	if !w.undeclared {

@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Scenario is a kind of world. What is not said of a world is drawn anew for each history.
+// Scenario is a kind of world. Each history draws the parameters that the scenario leaves open.
 type Scenario struct {
 	Name  string
 	shape func(r *rand.Rand, w *world)

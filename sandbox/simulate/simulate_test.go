@@ -63,7 +63,7 @@ func TestSameSeedGivesTheSameResult(t *testing.T) {
 	}
 }
 
-// Nobody is lost: whoever came has moved, is blocked, or waits, and nobody comes twice.
+// Nobody is lost: each user who came has moved, is blocked, or waits, and nobody comes twice.
 func TestHistoriesAddUp(t *testing.T) {
 	t.Parallel()
 	for _, s := range slices.Concat(Scenarios, Surprises) {

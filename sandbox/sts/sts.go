@@ -57,7 +57,7 @@ func (s *Server) Distrust(roleARN string) {
 	delete(s.trust, roleARN)
 }
 
-// SetLifetime makes credentials end after so long, whatever the caller asks for; zero takes that back.
+// SetLifetime makes credentials end after so long, whatever lifetime the request has; zero lifts that.
 func (s *Server) SetLifetime(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

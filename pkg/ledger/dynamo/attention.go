@@ -15,8 +15,8 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// Oldest returns since when the user has stood there who has stood in a standing (see migration.Record.Standing) the longest; the
-// zero time if there is no such user. Only users who are blocked, or migrated and not confirmed, are found.
+// Oldest returns since when the user who has been longest in a standing (see migration.Record.Standing) has been in it; the zero time if
+// there is no such user. It finds only users who are blocked, or migrated and not confirmed.
 func (s *Store) Oldest(ctx context.Context, standing string) (time.Time, error) {
 	var oldest [table.AttentionShards]time.Time
 	group, ctx := errgroup.WithContext(ctx)
@@ -52,9 +52,9 @@ func (s *Store) Oldest(ctx context.Context, standing string) (time.Time, error) 
 	return first, nil
 }
 
-// Standing returns up to limit records of users who stand in a standing (see migration.Record.Standing), those first who have stood
-// there longest, and a cursor for the page after them; no cursor after the last page. Only users who are blocked, or migrated and not
-// confirmed, are found. The index that it reads lags a little behind the table.
+// Standing returns up to limit records of users in a standing (see migration.Record.Standing), those who have been in it longest first,
+// and a cursor for the next page; no cursor after the last page. It finds only users who are blocked, or migrated and not confirmed. The
+// index that it reads lags a little behind the table.
 func (s *Store) Standing(ctx context.Context, standing, cursor string, limit int) ([]migration.Record, string, error) {
 	items, err := s.merge(ctx, table.AttentionShards, limit, "attention_sort", func(shard int) *dynamodb.QueryInput {
 		return &dynamodb.QueryInput{

@@ -41,14 +41,14 @@ func (s *Store) Commit(ctx context.Context, e ledger.Entry) error {
 		if !table.Transient(canceled.CancellationReasons) {
 			return table.Wrap(err, "write event %s", e.Event.ID)
 		}
-		// The SDK does not retry a transaction that another one was in the way of.
+		// The SDK does not retry a transaction that conflicts with another one.
 		if late := backoff.Pause(ctx); late != nil {
 			return table.Wrap(errors.Join(late, err), "write event %s", e.Event.ID)
 		}
 	}
 }
 
-// The transaction's items, by their place in it and so in the reasons for which it was cancelled.
+// The positions of the items in the transaction. The reasons for its cancellation come in the same order.
 const (
 	eventItem = iota
 	recordItem
@@ -104,10 +104,10 @@ func (s *Store) count(e ledger.Entry, generation int) *types.Update {
 	}
 }
 
-// conflict tells which of the entry's conditions did not hold; nil if none of them failed.
+// conflict returns the error of the entry's condition that did not hold; nil if none of them failed.
 //
-// DynamoDB promises an ordered list of reasons, and not that each failed condition is in it: another transaction, or throttling, may
-// hide that of the record. So only the record itself tells whether it is behind its stream.
+// DynamoDB promises an ordered list of reasons, but not that each failed condition is in it: another transaction, or throttling, may hide
+// the record's. So only the record itself tells whether it is behind its stream.
 func (s *Store) conflict(ctx context.Context, e ledger.Entry, reasons []types.CancellationReason) error {
 	switch {
 	case table.Failed(reasons, recordItem):

@@ -6,8 +6,8 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 )
 
-// Tallies returns all that was counted, in order: closed months, then days. What is read grows with the months, and with the days
-// that are not closed yet.
+// Tallies returns all tallies in order: closed months, then days. Its cost grows with the months, and with the days that are not closed
+// yet.
 func (s *Store) Tallies(ctx context.Context) ([]ledger.Tally, error) {
 	closed, lastDay, err := s.tables.Closed(ctx, false)
 	if err != nil {

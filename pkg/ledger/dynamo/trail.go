@@ -17,15 +17,15 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
 
-// ErrCursor says that a cursor is not one that an earlier page gave.
+// ErrCursor says that no earlier page gave this cursor.
 const ErrCursor = redact.Safe("\"next\" is not what an earlier page gave: start without it")
 
-// trailDays is how many days a page looks at, at most: of an empty past it comes back soon, with a cursor.
+// trailDays is how many days a page looks at, at most: so a page of an empty past returns soon, with a cursor.
 const trailDays = 100
 
-// Trail returns up to limit events that were recorded from one time until before another, in the order of their recording, and a
-// cursor for the page after them; no cursor after the last page. A page of many days without events may be short, or empty. The
-// index that it reads lags a little behind the table: for a complete page, until has to lie a minute or more in the past.
+// Trail returns up to limit events recorded in [from, until), in the order of their recording, and a cursor for the next page; no cursor
+// after the last page. A page may be short or empty if there were no events for many days. The index that it reads lags a little behind
+// the table: for a complete page, until has to be a minute or more in the past.
 func (s *Store) Trail(ctx context.Context, from, until time.Time, cursor string, limit int) ([]migration.Event, string, error) {
 	day, after := ledger.Day(from), from.UTC().Format(table.DaySort)
 	if cursor != "" {
@@ -62,7 +62,7 @@ func (s *Store) Trail(ctx context.Context, from, until time.Time, cursor string,
 	return events, day + "|" + after, nil
 }
 
-// trailOfDay merges what the shards of the index hold of one day, from one sort key until before another.
+// trailOfDay merges the index's shards of one day, from one sort key until before another.
 func (s *Store) trailOfDay(ctx context.Context, day, from, before string, limit int) ([]migration.Event, error) {
 	if from >= before {
 		return nil, nil
@@ -91,7 +91,7 @@ func (s *Store) trailOfDay(ctx context.Context, day, from, before string, limit 
 	return events, nil
 }
 
-// merge runs a query on each shard and returns the first items of them all, by a sort key.
+// merge runs a query on each shard and returns the first items of all shards together, by a sort key.
 func (s *Store) merge(
 	ctx context.Context, shards, limit int, sortKey string, query func(shard int) *dynamodb.QueryInput,
 ) ([]table.Item, error) {

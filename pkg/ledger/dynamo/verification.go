@@ -7,8 +7,8 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 )
 
-// Verification returns the result of the last complete verification; how far the first is, if none is complete; the zero Verification
-// before the first.
+// Verification returns the result of the last complete verification. If none is complete, it returns how far the first is; before the
+// first, the zero Verification.
 func (s *Store) Verification(ctx context.Context) (ledger.Verification, error) {
 	var result ledger.Verification
 	if ok, err := s.tables.Kept(ctx, table.VerifyResult, &result); ok || err != nil {

@@ -24,7 +24,7 @@ type Config struct {
 	QueueURL string `env:"SPOOL_QUEUE_URL,required,notEmpty"`
 }
 
-// Validate names the variable that is no queue's URL: that would show only when the queue is needed.
+// Validate names the variable that does not hold a queue's URL. Otherwise the mistake would show only when the queue is needed.
 func (c Config) Validate() error {
 	if u, err := url.Parse(c.QueueURL); err != nil || u.Host == "" || len(u.Path) < 2 {
 		return fmt.Errorf("SPOOL_QUEUE_URL is %q: allowed is a URL like https://sqs.eu-west-1.amazonaws.com/123456789012/spool", c.QueueURL)
@@ -47,7 +47,7 @@ type Queue struct {
 func New(cfg aws.Config, config Config, try time.Duration) *Queue {
 	return &Queue{config: config, client: sqs.NewFromConfig(cfg, func(o *sqs.Options) {
 		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(try)
-		// The SDK would pause for up to 1 s after throttling, and the budget is less.
+		// The SDK would pause for up to 1 s after throttling, which is more than the budget.
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 20 * time.Millisecond })
 	})}
 }
@@ -65,7 +65,7 @@ func (q *Queue) Send(ctx context.Context, e migration.Event) error {
 	return nil
 }
 
-// Depth returns how many messages are in the queue, those included that are being handled. SQS knows it only roughly.
+// Depth returns how many messages are in the queue, including those that are being handled. SQS knows it only roughly.
 func (q *Queue) Depth(ctx context.Context) (int, error) {
 	visible, hidden := types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
 	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{

@@ -238,7 +238,7 @@ func (b *bench) processor(ctx context.Context, t table.Writer) error {
 	return nil
 }
 
-// coldStart starts the function anew, again and again.
+// coldStart measures repeated cold starts of the function.
 func (b *bench) coldStart(ctx context.Context, t table.Writer) error {
 	var ready []float64
 	for i := range coldStarts {

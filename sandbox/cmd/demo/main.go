@@ -129,7 +129,7 @@ func migrate(ctx context.Context, sb *sandbox.Sandbox, users []cognito.User) err
 			return nil
 		})
 	}
-	// Somebody whom nobody knows: refused, and not recorded, since there is no sub to record it under.
+	// An unknown username: refused, and not recorded, since there is no sub.
 	group.Go(func() error { return a.isRefused(ctx, cognito.User{Username: "nobody", Password: "Nothing-at-all-1"}) })
 	if err := group.Wait(); err != nil {
 		return err

@@ -62,5 +62,5 @@ func linked(ctx context.Context, sb *sandbox.Sandbox) (all, whole int, err error
 	return len(users), whole, nil
 }
 
-// tenant is whom the i-th user belongs to.
+// tenant is the tenant of the i-th user.
 func tenant(i int) string { return fmt.Sprintf("tenant-%d", i%7) }

@@ -1,5 +1,5 @@
-// Simulate has many thousand migrations run whose users' habits are known, holds the verdicts of pkg/readiness to what the users do in
-// truth, and prints what it measured as Markdown. It fails if a limit is not kept.
+// Simulate runs many thousand migrations of users with known habits, compares the verdicts of pkg/readiness with what the users do, and
+// prints the measurements as Markdown. It fails if a limit is not kept.
 package main
 
 import (

@@ -13,12 +13,12 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// closedAgain is how many of the days that are closed already are counted once more, in case one was closed too early.
+// closedAgain is how many closed days are checked again, in case one was closed too early.
 const closedAgain = 3
 
-// Close puts each day that ended at least an hour ago into one item, and each month whose days are closed into another, so that
-// what Tallies reads does not grow with the days. It returns the periods that it wrote. It may run late, twice or at the same time,
-// and beside writers and rebuilds: it only ever writes what the shards of the day, which stay, add up to.
+// Close puts each day that ended at least an hour ago into one item, and each month whose days are closed into another, so that what
+// Tallies reads does not grow with the days. It returns the periods that it wrote. It may run late, twice or concurrently, and beside
+// writers and rebuilds: it only ever writes the sum of the day's shards, which stay.
 func (c *Checker) Close(ctx context.Context, now time.Time) ([]string, error) {
 	_, lastDay, err := c.tables.Closed(ctx, true)
 	if err != nil {
@@ -34,12 +34,12 @@ func (c *Checker) Close(ctx context.Context, now time.Time) ([]string, error) {
 	return written, err
 }
 
-// closedPeriod is a day or a month that is closed, by where that stands.
+// closedPeriod is the key of a closed day or month.
 type closedPeriod struct{ pk, period string }
 
-// closeFrom closes the days after one, from the first that was counted or from another that is earlier, and the months that end with
-// one of them, until nothing is left to write: whoever writes last has looked at the counts again afterwards, and so leaves nothing
-// that came from older ones. It returns the periods that it wrote, and all that are to be closed.
+// closeFrom closes the days later than after, starting with first or the earliest counted day, and the months that end with one of them.
+// It repeats until there is nothing left to write: so the last of several concurrent calls has read the counts after its last write, and
+// no older counts stay. It returns the periods that it wrote, and all periods that are due.
 func (c *Checker) closeFrom(ctx context.Context, after, first string, now time.Time) (written []string, all map[closedPeriod]bool, err error) {
 	for {
 		var w []string
@@ -51,14 +51,9 @@ func (c *Checker) closeFrom(ctx context.Context, after, first string, now time.T
 }
 
 func (c *Checker) closeOnce(ctx context.Context, after, first string, now time.Time) (written []string, all map[closedPeriod]bool, err error) {
-	stored := map[closedPeriod]table.Item{}
-	for _, pk := range []string{table.ClosedMonths, table.ClosedDays} {
-		for it, err := range c.tables.Partition(ctx, pk, after[:len("2006-01")], table.Highest) {
-			if err != nil {
-				return nil, nil, err
-			}
-			stored[closedPeriod{pk, table.Attribute(it, "sk")}] = it
-		}
+	stored, err := c.closedFrom(ctx, after[:len("2006-01")])
+	if err != nil {
+		return nil, nil, err
 	}
 	days, err := c.tables.ShardedDays(ctx, after)
 	if err != nil {
@@ -88,7 +83,7 @@ func (c *Checker) closeOnce(ctx context.Context, after, first string, now time.T
 		return table.Wrap(err, "close %s", t.Period)
 	}
 	for day := from; !now.Before(day.AddDate(0, 0, 1).Add(table.ClosingDelay)); day = day.AddDate(0, 0, 1) {
-		// A day without events is closed as well: were there gaps, a month could be left out.
+		// A day without events is closed as well: a gap could leave a month out.
 		tally := ledger.DayTally(day.Format(time.DateOnly), migration.Counters{}, time.Time{})
 		if i := slices.IndexFunc(days, func(t ledger.Tally) bool { return t.Period == tally.Period }); i >= 0 {
 			tally = days[i]
@@ -110,7 +105,21 @@ func (c *Checker) closeOnce(ctx context.Context, after, first string, now time.T
 	return written, all, nil
 }
 
-// month adds the closed days of a month up. It leaves out what is no day, or cannot be read: verify names that.
+// closedFrom reads the closed days and months from a month on.
+func (c *Checker) closedFrom(ctx context.Context, month string) (map[closedPeriod]table.Item, error) {
+	stored := map[closedPeriod]table.Item{}
+	for _, pk := range []string{table.ClosedMonths, table.ClosedDays} {
+		for it, err := range c.tables.Partition(ctx, pk, month, table.Highest) {
+			if err != nil {
+				return nil, err
+			}
+			stored[closedPeriod{pk, table.Attribute(it, "sk")}] = it
+		}
+	}
+	return stored, nil
+}
+
+// month adds up the closed days of a month. It skips an item that is not a day, or cannot be read: verify names it.
 func (c *Checker) month(ctx context.Context, month string) (ledger.Tally, error) {
 	var days []ledger.Tally
 	for it, err := range c.tables.Partition(ctx, table.ClosedDays, month+"-01", month+"-31") {
@@ -131,7 +140,7 @@ func (c *Checker) month(ctx context.Context, month string) (ledger.Tally, error)
 	return tally, nil
 }
 
-// closeAgain closes all days and months, and removes what is closed besides.
+// closeAgain closes all days and months that are due, and removes all others that are closed.
 func (c *Checker) closeAgain(ctx context.Context, now time.Time) error {
 	_, all, err := c.closeFrom(ctx, table.Beginning, table.Beginning, now)
 	if err != nil {

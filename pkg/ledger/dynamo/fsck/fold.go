@@ -8,7 +8,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// folded is what a user's events come to, one after the other. Its size does not depend on how many there are.
+// folded is the result of folding a user's events one by one. Its size does not depend on how many there are.
 type folded struct {
 	sub     string
 	events  int
@@ -25,7 +25,7 @@ func newFolded(sub string) *folded {
 	return &folded{sub: sub, counts: recount{}, chain: ledger.NewChain(sub)}
 }
 
-// fold folds a stream's items, which are in order.
+// fold folds the items of a stream. They must be in order.
 func fold(sub string, items []table.Item) *folded {
 	f := newFolded(sub)
 	for _, it := range items {
@@ -34,7 +34,7 @@ func fold(sub string, items []table.Item) *folded {
 	return f
 }
 
-// add folds one more event, and holds it to what was written and to the chain.
+// add folds one more event, and checks that it is as it was written and continues the chain.
 func (f *folded) add(it table.Item) {
 	altered := func(detail string) {
 		f.found.Find(ledger.Finding{Kind: ledger.AlteredEvent, Sub: f.sub, Seq: table.Sequence(it), Detail: detail})

@@ -1,8 +1,9 @@
-// Package fsck looks after a ledger in DynamoDB: it verifies the events and what is made from them, rebuilds the progress table from
-// the audit table, and closes days. Only the function maintain links it, and only that function may rewrite the progress table.
+// Package fsck looks after a ledger in DynamoDB: it verifies both tables, rebuilds the progress table from the audit table, and closes
+// days. Only the function maintain links it, and only that function may rewrite the progress table.
 //
-// Verifying and rebuilding are the same way through both tables (walk): a user's events are folded (fold), and the fold is held to the
-// user's record (judge) or put in its place. What tallies must hold is counted again on the way (recount).
+// Verifying and rebuilding walk through both tables in the same way (walk). They fold a user's events (fold). Then verifying compares the
+// fold with the user's record (judge), and rebuilding puts it in the record's place. Both recount on the way what the tallies must hold
+// (recount).
 package fsck
 
 import (
@@ -10,7 +11,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 )
 
-// Checker checks the ledger of a store, and repairs what is made from its events.
+// Checker verifies the ledger of a store, and rebuilds its progress table.
 type Checker struct {
 	tables *table.Tables
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 )
 
-// read folds a user's stream and returns the record, both of one and the same moment, however many write meanwhile.
+// read folds a user's stream and returns the record of the same moment, even while others write.
 //
-// Items of a transaction that is being written may show one after the other. But a read in a transaction shows all or nothing of
-// another: if the event after the last that was queried is not there, then the record beside it belongs to what was queried.
+// A query may see some items of a transaction before others. A transactional read sees all of another transaction or nothing: if it finds
+// no event after the last one that was queried, then the record that it reads belongs to what was queried.
 func (c *Checker) read(ctx context.Context, sub string) (*folded, table.Item, error) {
 	f := newFolded(sub)
 	for backoff := (table.Backoff{}); ; {
@@ -44,7 +44,7 @@ func (c *Checker) read(ctx context.Context, sub string) (*folded, table.Item, er
 	}
 }
 
-// judge holds a user's record to the fold of the stream, if that is whole.
+// judge compares a user's record with the fold of the stream, if the stream is whole.
 func (f *folded) judge(record table.Item) ledger.Found {
 	if f.found.FindingCount > 0 {
 		return f.found
@@ -94,8 +94,8 @@ func (c *Checker) recordsOf(ctx context.Context, streams []*folded, consistent b
 	return c.tables.BatchGet(ctx, c.tables.Progress, keys, consistent)
 }
 
-// streamless returns those of the items that are records of users without any event, by user, and how many records there are.
-// Users with events are met in the walk through the events.
+// streamless returns the records among the items whose users have no event, by user, and how many records there are in all. The walk
+// through the events meets the users who have events.
 func (c *Checker) streamless(ctx context.Context, items []table.Item) (orphans map[string]table.Item, records int, err error) {
 	var subs []string
 	var keys []table.Item
@@ -124,7 +124,7 @@ func (c *Checker) streamless(ctx context.Context, items []table.Item) (orphans m
 	return orphans, len(keys), nil
 }
 
-// stray tells whether an item stands in the index attention and is no record.
+// stray tells whether an item is in the index attention without being a record.
 func stray(it table.Item) bool {
 	_, isRecord := table.RecordOf(it)
 	return !isRecord && (it["attention"] != nil || it["attention_sort"] != nil)

@@ -32,13 +32,13 @@ type Rebuilt struct {
 
 var rebuildState = table.Key("rebuild", "state")
 
-// resumable is how long after it was left a rebuild goes on where it was. What changed behind it since, it would not see.
+// resumable is how long after a pause a rebuild may continue. It does not see what has changed in the part that it has walked.
 const resumable = time.Hour
 
 // writers is how many records a segment writes at once.
 const writers = 16
 
-// rebuilding is a walk that writes what the streams fold to.
+// rebuilding is a walk that writes the folds of the streams.
 type rebuilding struct {
 	Walk   walk
 	Result Rebuilt
@@ -49,23 +49,24 @@ type rebuilding struct {
 	mu sync.Mutex // of Walk.Recount and Result
 }
 
-// settling is longer than the items of a transaction take to show, from the first to the last.
+// settling is longer than all items of a transaction take to become visible after the first.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-isolation
 const settling = time.Second
 
-// Rebuild makes the progress table what the audit table says that it is, whatever it holds and while others write: records, the
-// index attention, tallies, closed days and months. It writes only what differs. It walks until the given time, if that is not zero;
-// if it is not complete then, the next call goes on, unless it is to begin anew. If it fails or is killed, the next call does what is
-// left to do, or starts again: both end the same. Its memory does not depend on how many events there are.
+// Rebuild rebuilds the progress table from the audit table, even while others write: records, the index attention, tallies, closed days
+// and months. It writes only what differs. It walks until the given time, if that is not zero. If it is not complete then, the next call
+// continues, unless it is told to start over. If it fails or is killed, the next call continues or starts over, with the same result. Its
+// memory does not depend on how many events there are.
 //
-// Events must only be added while it runs, and between the calls that it takes: after others were removed, begin anew.
+// Between its first and its last call events may be added, but not removed: after a removal, start over.
 //
-// Tallies: an event says which tally counted it. Those that a writer may add to are sealed first; writers go on in the next
-// generation, which so is exact from its beginning. What is sealed, and what is over, is counted again from the events.
-func (c *Checker) Rebuild(ctx context.Context, now func() time.Time, until time.Time, anew bool) (Rebuilt, error) {
+// Tallies: an event names the tally that counted it. Rebuild first seals the tallies that writers may still add to. Writers go on in the
+// next generation, which is therefore exact from its beginning. Sealed tallies, and those of days that are over, are recounted from the
+// events.
+func (c *Checker) Rebuild(ctx context.Context, now func() time.Time, until time.Time, startOver bool) (Rebuilt, error) {
 	r := &rebuilding{Checker: c}
 	ok, err := c.tables.Kept(ctx, rebuildState, r)
-	if err == nil && (!ok || anew || now().Sub(r.LeftAt) > resumable) {
+	if err == nil && (!ok || startOver || now().Sub(r.LeftAt) > resumable) {
 		r, err = c.startRebuild(ctx, now())
 	}
 	if err != nil {
@@ -83,7 +84,7 @@ func (c *Checker) Rebuild(ctx context.Context, now func() time.Time, until time.
 		return r.Result, errors.Join(err, c.tables.Keep(ctx, rebuildState, r))
 	}
 	r.Result.Complete, r.Result.FinishedAt = true, migration.Millis(now())
-	// A verification that is under way may have found what is mended now, and counted what was removed, as the reason to rebuild.
+	// A verification that is under way may already hold findings that this rebuild mends. It has to start over.
 	return r.Result, errors.Join(c.tables.Forget(ctx, rebuildState), c.tables.Forget(ctx, table.VerifyState))
 }
 
@@ -93,7 +94,7 @@ func (c *Checker) startRebuild(ctx context.Context, now time.Time) (*rebuilding,
 	if r.Sealed, err = c.seal(ctx, now); err != nil {
 		return nil, err
 	}
-	// What a sealed tally has counted, the walk has to find.
+	// The walk has to find every event that a sealed tally has counted.
 	return r, smithytime.SleepWithContext(ctx, settling)
 }
 
@@ -131,7 +132,7 @@ func (r *rebuilding) visitStreams(ctx context.Context, streams []*folded) error 
 	return nil
 }
 
-// recounts tells whether a tally is counted again: nobody else counts in it.
+// recounts tells whether a tally is recounted: only if no writer can still add to it.
 func (r *rebuilding) recounts(tally string) bool {
 	return table.DayOf(tally) < r.Walk.Open || r.Sealed[tally]
 }
@@ -164,10 +165,10 @@ func (c *Checker) conceal(ctx context.Context, k table.Item) error {
 	return table.Wrap(err, "take %s out of the index attention", table.Attribute(k, "pk"))
 }
 
-// restore makes a user's record what the stream folds to, or removes one that has no stream. It is given both as they were read, the
-// stream first, and returns the stream as it was read last.
+// restore replaces a user's record with the fold of the stream, or removes a record without a stream. It is given both as they were read,
+// the stream first, and returns the fold of the stream as it was read last.
 func (r *rebuilding) restore(ctx context.Context, f *folded, record table.Item) (*folded, error) {
-	// A record that is ahead of what was read may be right: then only both at one moment tell.
+	// A record that is ahead of the stream that was read may be right. Then both are read again, at one moment.
 	ahead := version(record) > f.record.Version
 	for {
 		if ahead {
@@ -201,7 +202,8 @@ func version(record table.Item) int {
 	return version
 }
 
-// replace puts the fold in the place of the record that was read, on condition that it stands: every event changes its version.
+// replace puts the fold in the place of the record that was read, on condition that the record has not changed: every event changes its
+// version.
 func (c *Checker) replace(ctx context.Context, f *folded, record table.Item) error {
 	condition, values := "attribute_not_exists(pk)", table.Item(nil)
 	switch {

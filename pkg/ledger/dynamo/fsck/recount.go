@@ -31,7 +31,7 @@ func (r recount) add(tally string, counters migration.Counters, at time.Time) {
 	r[tally] = t
 }
 
-// merge adds those tallies of another recount that are wanted.
+// merge adds the wanted tallies of another recount.
 func (r recount) merge(other recount, wanted func(tally string) bool) {
 	for tally, t := range other {
 		if wanted(tally) {
@@ -40,7 +40,7 @@ func (r recount) merge(other recount, wanted func(tally string) bool) {
 	}
 }
 
-// periods sums the recount up by day and by month.
+// periods sums the recount by day and by month.
 func (r recount) periods() (days, months map[string]ledger.Tally) {
 	byDay, byMonth := map[string][]ledger.Tally{}, map[string][]ledger.Tally{}
 	for tally, t := range r {
@@ -71,13 +71,13 @@ func union[A, B any](a map[string]A, b map[string]B) []string {
 	return slices.Compact(keys)
 }
 
-// stored is what the shards of a tally add up to.
+// stored is the sum of a tally's shards.
 type stored struct {
 	tally   ledger.Tally
 	altered bool // one of them is not as it is written
 }
 
-// readTally reads a tally, and tells whether it is as it is written: with nothing but its counts, and the date of an event of its
+// readTally reads a tally, and tells whether it is as a writer leaves it: with nothing but its counts, and the time of an event in its
 // period.
 func readTally(it table.Item) (tally ledger.Tally, ok bool) {
 	tally, err := table.UnmarshalTally(it)
@@ -96,8 +96,8 @@ func readTally(it table.Item) (tally ledger.Tally, ok bool) {
 	return tally, dated && len(table.Differing(want, it)) == 0
 }
 
-// differs tells how two tallies differ; it is empty if they don't. Of events that are written at the same time, that which was recorded
-// first may be counted last: the time of the last is held to what was recounted but roughly.
+// differs tells how two tallies differ; it is empty if they don't. If two events are written at the same time, the earlier may be counted
+// last. So the time of the last event is compared only roughly.
 func differs(got, recounted ledger.Tally) string {
 	var differences []string
 	for _, name := range union(got.Counters, recounted.Counters) {
@@ -111,7 +111,7 @@ func differs(got, recounted ledger.Tally) string {
 	return strings.Join(differences, "; ")
 }
 
-// differs tells how the shards differ from what was recounted; it is empty if they don't.
+// differs tells how the shards differ from the recount; it is empty if they don't.
 func (st stored) differs(recounted ledger.Tally) string {
 	if st.altered {
 		return "a shard is not as it was written"
@@ -119,7 +119,7 @@ func (st stored) differs(recounted ledger.Tally) string {
 	return differs(st.tally, recounted)
 }
 
-// counted adds up what the shards hold, for each tally between two sort keys.
+// counted adds the shards up, for each tally between two sort keys.
 func (c *Checker) counted(ctx context.Context, from, to string) (map[string]stored, error) {
 	var shards [table.TallyShards]map[string]stored
 	group, ctx := errgroup.WithContext(ctx)
@@ -149,8 +149,8 @@ func (c *Checker) counted(ctx context.Context, from, to string) (map[string]stor
 	return total, nil
 }
 
-// compare holds the tallies between two sort keys to the recount, if their days were over when the walk began: the shards', and
-// those of the closed days and months.
+// compare compares the tallies between two sort keys with the recount, if their days were over when the walk began: those of the shards,
+// and those of the closed days and months.
 func (v *verifying) compare(ctx context.Context, from, to string, now time.Time) error {
 	counted, err := v.counted(ctx, from, to)
 	if err != nil {
@@ -186,8 +186,8 @@ func tallyDiffers(period, how string) ledger.Finding {
 	return ledger.Finding{Kind: ledger.TallyDiffers, Day: period, Detail: how}
 }
 
-// compareClosed holds closed days, or months, to the recount. Periods after the newest closed one need not be closed yet; one
-// before it that is not would be missing from the reports.
+// compareClosed compares closed days, or months, with the recount. Periods after the newest closed one need not be closed yet. An open
+// one before it is a finding: reports would miss it.
 func (v *verifying) compareClosed(
 	ctx context.Context, pk, from, to string, recount map[string]ledger.Tally, now time.Time,
 ) (compared int, findings []ledger.Finding, err error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 )
 
-// seal seals every tally of the days that are not over yet, those that only events name included: were the progress table lost, a
-// function that still runs could go on in a later generation than the table knows.
+// seal seals every tally of the days that are not over yet, including tallies that only events name: if the progress table was lost, a
+// running function may still write to a later generation than the table knows.
 func (c *Checker) seal(ctx context.Context, now time.Time) (map[string]bool, error) {
 	open, newest := ledger.Day(now.Add(-table.ClosingDelay)), ledger.Day(now.Add(table.ClosingDelay))
 	counted, err := c.counted(ctx, open, newest+table.Highest)
@@ -54,8 +54,8 @@ func (c *Checker) seal(ctx context.Context, now time.Time) (map[string]bool, err
 	return sealed, group.Wait()
 }
 
-// writeTallies puts the recount in the place of what differs from it: the whole into the first shard, nothing into the others. It
-// removes tallies that no event was counted in.
+// writeTallies replaces each tally that differs from the recount: the first shard gets the whole sum, the others nothing. It removes
+// tallies that counted no event.
 func (r *rebuilding) writeTallies(ctx context.Context, now time.Time) error {
 	counted, err := r.counted(ctx, table.Lowest, table.Highest)
 	if err != nil {

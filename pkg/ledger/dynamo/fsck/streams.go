@@ -9,8 +9,8 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
 )
 
-// visitEvents has each user visited whose stream begins in a batch of events. A Scan promises no order, and not that a user's events
-// come together: the user's first event stands for all of them, so that every user is met once.
+// visitEvents visits each user whose stream begins in a batch of events. A Scan promises no order, and not that a user's events come
+// together. So a user is visited at the first event only, and therefore once.
 func (c *Checker) visitEvents(ctx context.Context, v visitor, events []table.Item) error {
 	byUser := map[string][]table.Item{}
 	for _, it := range events {

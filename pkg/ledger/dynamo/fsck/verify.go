@@ -20,7 +20,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// verifying is a walk that judges what it meets.
+// verifying is a walk that judges every stream and record.
 type verifying struct {
 	Run    string // tells runs apart
 	Walk   walk
@@ -30,10 +30,10 @@ type verifying struct {
 	mu sync.Mutex // of Walk.Recount and Result
 }
 
-// Verify holds every event, record and entry of the index attention to what was written, and every tally of a day that ended an hour
-// before it began to the recount, whoever writes meanwhile. It works until the given time, if that is not zero, and for as long as
-// the tallies take; if it is not complete then, the next call goes on. If the progress table is rebuilt meanwhile, it says nothing, and
-// the next call begins anew. Its memory does not depend on how many events there are.
+// Verify checks every event, every record, every entry of the index attention, and every tally of a day that ended an hour before the run
+// began. Others may write meanwhile. It walks until the given time, if that is not zero, and then takes as long as the tallies need. If
+// it is not complete then, the next call continues. If the progress table is rebuilt meanwhile, it finds nothing, and the next call
+// starts over. Its memory does not depend on how many events there are.
 func (c *Checker) Verify(ctx context.Context, now func() time.Time, until time.Time) (ledger.Verification, error) {
 	v := &verifying{Checker: c}
 	ok, err := c.tables.Kept(ctx, table.VerifyState, v)
@@ -58,17 +58,17 @@ func (c *Checker) Verify(ctx context.Context, now func() time.Time, until time.T
 	return v.Result, nil
 }
 
-// state is where the run is kept, and that it is this one.
+// state returns the key under which the run is kept, and its identity.
 func (v *verifying) state() table.Item {
 	k := maps.Clone(table.VerifyState)
 	k["run"] = table.Text(v.Run)
 	return k
 }
 
-// The condition that a run is not over: nobody else has brought it to its end, or forgotten it.
+// The condition that a run is not over: no other call has ended or forgotten it.
 const runUnchanged = "run = :run"
 
-// pause keeps where the run is, unless it is over.
+// pause stores how far the run is, unless it is over.
 func (v *verifying) pause(ctx context.Context) error {
 	it, err := table.Checkpoint(v.state(), v)
 	if err != nil {
@@ -85,7 +85,7 @@ func (v *verifying) pause(ctx context.Context) error {
 	return table.Wrap(err, "keep a verification")
 }
 
-// end publishes the result of the run and forgets its state, unless it is over: then it returns false.
+// end publishes the result of the run and forgets its state. It returns false if the run was over already.
 func (v *verifying) end(ctx context.Context) (bool, error) {
 	result, err := table.Checkpoint(table.VerifyResult, v.Result)
 	if err != nil {
@@ -124,8 +124,8 @@ func (c *Checker) VerifyUser(ctx context.Context, sub string, now func() time.Ti
 	return v.Result, nil
 }
 
-// VerifyDay verifies all events and records of the users of one day (UTC, 2006-01-02), and the day's tally if the day ended an hour
-// ago. It finds the users by the index by_day: an event that the index does not list shows in the tally. It reads each user once.
+// VerifyDay verifies one day (UTC, 2006-01-02): all events and records of its users, and its tally if the day ended an hour ago. It finds
+// the users by the index by_day. If the index lacks an event, the tally shows it. It reads each user once.
 func (c *Checker) VerifyDay(ctx context.Context, day string, now func() time.Time) (ledger.Verification, error) {
 	v := verifying{Walk: newWalk(now()), Result: ledger.NewVerification(now()), Checker: c}
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -175,7 +175,7 @@ func (v *verifying) visitUser(ctx context.Context, day, sub string) error {
 	return nil
 }
 
-// What looks wrong is read again, and the tallies that are compared have been over for an hour.
+// An eventually consistent read is enough: what looks wrong is read again, and the compared tallies have been over for an hour.
 func (v *verifying) readsAll() bool { return false }
 
 func (v *verifying) visitStreams(ctx context.Context, streams []*folded) error {
@@ -225,7 +225,7 @@ func (v *verifying) visitItems(ctx context.Context, items []table.Item) error {
 	return nil
 }
 
-// add adds what streams came to: what was found, and those of their counts that are wanted.
+// add adds the findings of streams, and those of their counts that are wanted.
 func (v *verifying) add(streams []*folded, found ledger.Found, wanted func(tally string) bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// walk is a way through all streams, and then through the progress table. It may be taken in several goes.
+// walk goes through all streams, and then through the progress table. It may take several calls.
 type walk struct {
 	StartedAt time.Time
 	Open      string // the first day that was not over when the walk began: its tallies, and later ones, still change
@@ -25,8 +25,8 @@ func newWalk(now time.Time) walk {
 	return walk{StartedAt: migration.Millis(now), Open: ledger.Day(now.Add(-table.ClosingDelay)), Recount: recount{}}
 }
 
-// visitor is told, by several goroutines at once, what a walk meets. What it was told and returned no error for it is not told
-// again, also if the walk goes on later.
+// visitor gets what a walk meets, from several goroutines at once. Once it has returned without an error for something, it does not get
+// it again, even if the walk continues in a later call.
 type visitor interface {
 	// readsAll: what is visited is read consistently, at twice the price.
 	readsAll() bool
@@ -34,7 +34,7 @@ type visitor interface {
 	visitItems(ctx context.Context, items []table.Item) error // of the progress table: records, and whatever else there is
 }
 
-// walk goes on with w until all is walked, or until the given time, if it is not zero. It returns whether all is.
+// walk continues w to its end, or until the given time, if that is not zero. It returns whether it reached the end.
 func (c *Checker) walk(ctx context.Context, w *walk, until time.Time, v visitor) (bool, error) {
 	walking, cancel := context.WithCancel(ctx)
 	if !until.IsZero() {
@@ -60,7 +60,7 @@ func (c *Checker) walk(ctx context.Context, w *walk, until time.Time, v visitor)
 	return err == nil, err
 }
 
-// inBatches hands what is in a segment of a table behind the cursor to visit, and moves the cursor behind what was visited.
+// inBatches passes the items of a segment after the cursor to visit, in batches, and moves the cursor past each visited batch.
 func (c *Checker) inBatches(
 	ctx context.Context, name string, segment int, at *table.Cursor, consistent bool, visit func(context.Context, []table.Item) error,
 ) error {

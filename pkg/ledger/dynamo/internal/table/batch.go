@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// BatchGet reads at most BatchSize items and returns those that are there by their partition keys.
+// BatchGet reads at most BatchSize items and returns those that exist, by their partition keys.
 func (t *Tables) BatchGet(ctx context.Context, table string, keys []Item, consistent bool) (map[string]Item, error) {
 	found := make(map[string]Item, len(keys))
 	request := map[string]types.KeysAndAttributes{table: {Keys: keys, ConsistentRead: &consistent}}

@@ -70,7 +70,7 @@ func MarshalRecord(r migration.Record) (Item, error) {
 	return it, nil
 }
 
-// UnmarshalRecord reads a record; no item is the zero Record.
+// UnmarshalRecord reads a record. Without an item it returns the zero Record.
 func UnmarshalRecord(it Item) (migration.Record, error) {
 	var r migration.Record
 	if err := unmarshal(it, &r); err != nil {
@@ -128,7 +128,7 @@ func UnmarshalTally(it Item) (ledger.Tally, error) {
 	return t, nil
 }
 
-// Attribute is a string of an item; empty if it has none by that name.
+// Attribute returns an item's string by its name; empty if there is none.
 func Attribute(it Item, name string) string {
 	s, _ := it[name].(*types.AttributeValueMemberS)
 	if s == nil {
@@ -137,7 +137,7 @@ func Attribute(it Item, name string) string {
 	return s.Value
 }
 
-// Differing returns the names of the attributes that the two items do not have in common, in order.
+// Differing returns the sorted names of the attributes in which the two items differ.
 func Differing(a, b Item) []string {
 	if reflect.DeepEqual(a, b) {
 		return nil

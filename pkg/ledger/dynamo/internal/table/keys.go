@@ -17,7 +17,7 @@ const (
 	AttentionShards = 4  // partitions of the index attention, a standing
 )
 
-// Shard is where a user's items go, of n.
+// Shard returns which of n shards holds a user's items.
 func Shard(sub string, n uint32) int {
 	h := fnv.New32a()
 	h.Write([]byte(sub))
@@ -69,13 +69,13 @@ func AddDays(day string, n int) (string, error) {
 	return t.AddDate(0, 0, n).Format(time.DateOnly), nil
 }
 
-// Sequence is an event's sequence number by its key; zero if that is none.
+// Sequence reads an event's sequence number from its key; zero if the key has none.
 func Sequence(it Item) int {
 	n, _ := strconv.Atoi(Attribute(it, "sk"))
 	return n
 }
 
-// Generation is that of the tally which an event names.
+// Generation returns the generation of the tally that an event names.
 func Generation(it Item) int {
 	_, generation, _ := strings.Cut(Attribute(it, "tally"), "#")
 	n, _ := strconv.Atoi(generation)
@@ -88,7 +88,7 @@ func RecordKey(sub string) Item { return Key(UserKey(sub), "record") }
 // EventKey is the key of a user's event.
 func EventKey(sub string, seq int) Item { return Key(sub, fmt.Sprintf("%010d", seq)) }
 
-// RecordOf returns whose record an item of the progress table is; false if it is none.
+// RecordOf returns the user of a record in the progress table; false if the item is not a record.
 func RecordOf(it Item) (string, bool) {
 	sub, ok := strings.CutPrefix(Attribute(it, "pk"), UserKey(""))
 	return sub, ok && sub != "" && Attribute(it, "sk") == "record"

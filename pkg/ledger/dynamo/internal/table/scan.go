@@ -25,7 +25,7 @@ type Cursor struct {
 // CursorAt is the place behind an item.
 func CursorAt(it Item) Cursor { return Cursor{PK: Attribute(it, "pk"), SK: Attribute(it, "sk")} }
 
-// Scan reads a segment of a table behind the cursor. It promises no order, and not that items of one partition come together.
+// Scan reads a segment of a table after the cursor. It promises no order, and not that the items of a partition come together.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 func (t *Tables) Scan(ctx context.Context, table string, segment int, after Cursor, consistent bool) iter.Seq2[Item, error] {
 	input := &dynamodb.ScanInput{
@@ -69,7 +69,7 @@ func (t *Tables) Query(ctx context.Context, input *dynamodb.QueryInput) iter.Seq
 	}
 }
 
-// Partition reads the items of a partition of the progress table whose sort keys are between two, those included.
+// Partition reads the items of a partition of the progress table with sort keys in [from, to].
 func (t *Tables) Partition(ctx context.Context, pk, from, to string) iter.Seq2[Item, error] {
 	return t.Query(ctx, &dynamodb.QueryInput{
 		TableName:                 &t.Progress,
@@ -79,7 +79,7 @@ func (t *Tables) Partition(ctx context.Context, pk, from, to string) iter.Seq2[I
 	})
 }
 
-// StreamAfter reads a user's events behind a sort key, in order and consistently; all of them behind none.
+// StreamAfter reads a user's events after a sort key, in order and consistently. An empty key means all events.
 func (t *Tables) StreamAfter(ctx context.Context, sub, after string) iter.Seq2[Item, error] {
 	input := &dynamodb.QueryInput{
 		TableName:                 &t.Audit,

@@ -1,5 +1,5 @@
-// Package table is what a ledger's two tables look like, and how they are read in bulk: keys, the items' form, scans, batches and
-// checkpoints. docs/record-format.md describes every item.
+// Package table defines the form of a ledger's two tables, and reads them in bulk: keys, codec, scans, batches and checkpoints.
+// docs/record-format.md describes every item.
 package table
 
 import (
@@ -25,7 +25,7 @@ type Tables struct {
 // Open returns the tables. A try of a call takes at most the given time, and the caller's deadline ends the tries.
 func Open(cfg aws.Config, audit, progress string, try time.Duration) *Tables {
 	return &Tables{Audit: audit, Progress: progress, Client: dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
-		// The SDK's check of the CRC-32 header trips over refused transactions, and drops their connections. TLS checks as well.
+		// The SDK's check of the CRC-32 header fails on refused transactions, and drops their connections. TLS checks integrity anyway.
 		o.DisableValidateResponseChecksum = true
 		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(try)
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
@@ -48,8 +48,7 @@ func (b *Backoff) Pause(ctx context.Context) error {
 	return smithytime.SleepWithContext(ctx, wait/2+rand.N(wait))
 }
 
-// Patient waits for a table that is busy, and for a transaction that is in the way (which the SDK takes for a failure), as long as the
-// context lets it. A walk reads as fast as it is let.
+// Patient retries while a table is busy, or another transaction is in the way (which the SDK does not retry), until the context is done.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling
 func Patient(o *dynamodb.Options) {
 	o.Retryer = retry.AddWithMaxAttempts(retry.AddWithErrorCodes(o.Retryer, "TransactionConflictException"), 0)

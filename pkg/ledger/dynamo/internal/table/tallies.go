@@ -63,7 +63,7 @@ func (t *Tables) Tallies(ctx context.Context, pk, after string, consistent bool)
 	return tallies, nil
 }
 
-// ShardedDays adds the shards of each day after the given one up. What was committed before is in it.
+// ShardedDays sums the shards of each day after the given one. It includes everything that was committed before the call.
 func (t *Tables) ShardedDays(ctx context.Context, after string) ([]ledger.Tally, error) {
 	var shards [TallyShards][]ledger.Tally
 	group, ctx := errgroup.WithContext(ctx)
@@ -87,7 +87,7 @@ func (t *Tables) ShardedDays(ctx context.Context, after string) ([]ledger.Tally,
 	return days, nil
 }
 
-// Sum adds tallies up to that of a day.
+// Sum adds tallies into that of a day.
 func Sum(day string, tallies []ledger.Tally) ledger.Tally {
 	counters, recordedAt := migration.Counters{}, time.Time{}
 	for _, tally := range tallies {

@@ -212,6 +212,33 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 	}
 }
 
+// DynamoDB promises an ordered list of reasons, and not that each failed condition is in it. A known user's first try, written as for a new
+// user, may so fail by the event alone: whether the record is behind its stream is told from the record.
+func TestAKnownUserWhoseRecordHidesBehindAnotherReason(t *testing.T) {
+	for _, hidden := range []string{"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"} {
+		t.Run(hidden, func(t *testing.T) {
+			stack := deploy(t, nil)
+			u := newUser(t, nil)
+			if _, failure := invoke(t, stack, event(migration.SignIn, u.Username, wrong)); failure != "" {
+				t.Fatal(failure)
+			}
+			_, failure := timed(t, stack, func() {
+				rule := inConflict
+				rule.Times = 1
+				rule.Exception.Members = map[string]any{"CancellationReasons": []map[string]string{
+					{"Code": "ConditionalCheckFailed"}, {"Code": hidden}, {"Code": "None"},
+				}}
+				local.DynamoDBFaults.Set(rule)
+			}, event(migration.SignIn, u.Username, u.Password))
+			repair(t, local.DynamoDBFaults)
+			stream, err := store(stack).Stream(t.Context(), u.Sub)
+			if err != nil || failure != "" || len(stream) != 2 || len(stack.Spool.Messages()) != 0 {
+				t.Errorf("error %q, %v; %d events, %d spooled; want the second event in the ledger", failure, err, len(stream), len(stack.Spool.Messages()))
+			}
+		})
+	}
+}
+
 // One answer that gets lost after the write is tried again under the same idempotency token: nothing is written twice, and nothing
 // needs the spool.
 func TestOneLostAnswer(t *testing.T) {

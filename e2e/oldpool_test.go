@@ -334,9 +334,9 @@ func TestForwardedMetadata(t *testing.T) {
 		want    map[string]string
 	}{
 		"not by default": {"no", map[string]any{"validationData": map[string]any{"device": canary}}, nil},
-		"validation data": {"yes", map[string]any{
+		"both": {"yes", map[string]any{
 			"validationData": map[string]any{"device": canary, "number": 1, "none": nil}, "clientMetadata": map[string]any{"other": "text"},
-		}, map[string]string{"device": canary}},
+		}, map[string]string{"device": canary, "other": "text"}},
 		"client metadata":   {"yes", map[string]any{"validationData": nil, "clientMetadata": map[string]any{"device": canary}}, map[string]string{"device": canary}},
 		"none":              {"yes", nil, nil},
 		"what is no object": {"yes", map[string]any{"validationData": canary}, nil},

@@ -91,7 +91,7 @@ func TestToolSurveysUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	stack := deploy(t, map[string]string{
-		"USER_POOL_ID": oldID, "NEW_USER_POOL_ID": newID, "TYPED_NAME": "typed", "ATTRIBUTES": "custom:old_sub=sub,-custom:legacy",
+		"USER_POOL_ID": oldID, "NEW_USER_POOL_ID": newID, "TYPED_NAME": "typed", "NEW_POOL": "", "ATTRIBUTES": "custom:old_sub=sub,-custom:legacy",
 	})
 	endpoint, called := oneCognito(t, pools)
 	env := []string{"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + endpoint}

@@ -52,6 +52,13 @@ func (s *Store) Oldest(ctx context.Context, standing string) (time.Time, error) 
 	return first, nil
 }
 
+// StandingSince is Standing, of those who have stood there no longer than since a time.
+func (s *Store) StandingSince(
+	ctx context.Context, standing string, since time.Time, cursor string, limit int,
+) ([]migration.Record, string, error) {
+	return s.Standing(ctx, standing, cmp.Or(cursor, since.UTC().Format(table.AttentionSort)), limit)
+}
+
 // Standing returns up to limit records of users who stand in a standing (see migration.Record.Standing), those first who have stood
 // there longest, and a cursor for the page after them; no cursor after the last page. Only users who are blocked, or migrated and not
 // confirmed, are found. The index that it reads lags a little behind the table.

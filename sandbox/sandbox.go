@@ -44,7 +44,7 @@ const (
 	NewClientID = "1new2client3of4the5pool678"
 )
 
-// customAttributes are those of both pools.
+// customAttributes are those of both pools; the new one has a place for the old sub besides.
 var customAttributes = []types.SchemaAttributeType{
 	{Name: aws.String("custom:tenant")}, {Name: aws.String("custom:bio")}, {Name: aws.String("custom:note")},
 }
@@ -76,7 +76,10 @@ type Sandbox struct {
 func Start(ctx context.Context, seed uint64, log io.Writer) (*Sandbox, error) {
 	return StartWith(ctx, seed, log, Pools{
 		Old: cognito.Config{MFA: "OPTIONAL", AliasAttributes: []string{"email", "phone_number"}, SchemaAttributes: customAttributes},
-		New: cognito.Config{AliasAttributes: []string{"email", "phone_number"}, SchemaAttributes: customAttributes},
+		New: cognito.Config{
+			AliasAttributes:  []string{"email", "phone_number"},
+			SchemaAttributes: append(slices.Clone(customAttributes), types.SchemaAttributeType{Name: aws.String("custom:old_sub")}),
+		},
 	})
 }
 

@@ -39,11 +39,9 @@ func StartRegion(pools map[string]string) (*Region, error) {
 			panic(http.ErrAbortHandler)
 		}
 		var named struct{ UserPoolID string }
-		target := targets[""]
-		if json.Unmarshal(body, &named) == nil {
-			target = targets[named.UserPoolID]
-		}
-		if target == nil {
+		_ = json.Unmarshal(body, &named) // what is not understood names no pool
+		target, ok := targets[named.UserPoolID]
+		if !ok {
 			http.Error(w, `{"__type":"ResourceNotFoundException","message":"User pool does not exist."}`, http.StatusBadRequest)
 			return
 		}

@@ -317,7 +317,9 @@ func TestConfirmIsFedWithWhoWasHandedOver(t *testing.T) {
 	if len(got.FilterCriteria.Filters) != 1 || got.FilterCriteria.Filters[0].Pattern != pattern {
 		t.Errorf("filters %v, want %s", got.FilterCriteria.Filters, pattern)
 	}
-	var table struct{ StreamSpecification struct{ StreamViewType string } }
+	var table struct {
+		StreamSpecification struct{ StreamViewType string }
+	}
 	decode(t, resources["AuditTable"].Properties, &table)
 	if table.StreamSpecification.StreamViewType != "NEW_IMAGE" {
 		t.Errorf("the stream shows %s", table.StreamSpecification.StreamViewType)

@@ -200,6 +200,19 @@ func TestUsersUnderAnotherNameAreConfirmed(t *testing.T) {
 	}
 }
 
+// A stranger of the old pool whose username is somebody else's sub: by that sub AdminGetUser finds the stranger, and ListUsers the user.
+func TestNobodyIsTakenForSomebodyElse(t *testing.T) {
+	t.Parallel()
+	stack := confirming(t, nil)
+	u := newUser(t, nil)
+	newUser(t, func(stranger *cognito.User) { stranger.Username = u.Sub })
+	handOver(t, stack, u, ago(time.Hour), asMade)
+	confirmAll(t, stack)
+	if got := status(t, stack, u); got != migration.StatusConfirmed {
+		t.Errorf("%s: %s", got, stack.Logs("confirm"))
+	}
+}
+
 // deliver hands the stream's records of users to confirm, as Lambda does, in the order that is given.
 func deliver(t *testing.T, stack *sandbox.Stack, recordedAt time.Time, users ...cognito.User) {
 	t.Helper()
@@ -255,11 +268,13 @@ func sweep(t *testing.T, stack *sandbox.Stack) confirm.Swept {
 // While a pool or the ledger does not answer, users are given up after the stream's tries; the sweep finds them.
 func TestTheSweepFindsWhoWasGivenUp(t *testing.T) {
 	for name, strike := range map[string]func(){
-		"throttled":           func() { local.NewFaults.Set(fault.Rule{Kind: fault.Throttle, Probability: 1}) },
-		"the new pool down":   func() { _ = local.NewFaults.Refuse(true) },
-		"the old pool down":   func() { _ = local.OldFaults.Refuse(true) },
-		"slow":                func() { local.NewFaults.Set(fault.Rule{Kind: fault.Late, Probability: 1, Delay: 300 * time.Millisecond}) },
-		"the ledger down":     func() { _ = local.DynamoDBFaults.Refuse(true) },
+		"throttled":         func() { local.NewFaults.Set(fault.Rule{Kind: fault.Throttle, Probability: 1}) },
+		"the new pool down": func() { _ = local.NewFaults.Refuse(true) },
+		"the old pool down": func() { _ = local.OldFaults.Refuse(true) },
+		"slow": func() {
+			local.NewFaults.Set(fault.Rule{Kind: fault.Late, Probability: 1, Delay: 300 * time.Millisecond})
+		},
+		"the ledger down": func() { _ = local.DynamoDBFaults.Refuse(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			stack := confirming(t, nil)
@@ -385,7 +400,9 @@ func TestConfirmWritesNoPersonalData(t *testing.T) {
 	} {
 		u := newUser(t, func(u *cognito.User) {
 			u.Username = canaries["username"]
-			u.Attributes = map[string]string{"email": canaries["email"], "phone_number": canaries["phone number"], "custom:note": canaries["custom value"]}
+			u.Attributes = map[string]string{
+				"email": canaries["email"], "phone_number": canaries["phone number"], "custom:note": canaries["custom value"],
+			}
 		})
 		handOver(t, stack, u, ago(20*time.Minute), func(made *cognito.User) { made.Attributes["custom:note"] = canaries["custom value"] })
 		strike()

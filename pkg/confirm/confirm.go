@@ -138,7 +138,7 @@ const perUser = 5 * time.Second
 // confirm asks both pools about one user. The groups come first: a user who is confirmed has them.
 func (c *Confirmer) confirm(ctx context.Context, sub string) (r result) {
 	r = result{sub: sub}
-	asking, cancel := recorder.Within(ctx, perUser, c.config.Config.Total())
+	asking, cancel := recorder.Within(ctx, perUser, c.config.Total())
 	defer cancel()
 	record, err := c.records.Record(asking, sub)
 	if err != nil {

@@ -161,6 +161,9 @@ func (c *Confirmer) confirm(ctx context.Context, sub string) (r result) {
 	event := migration.NewConfirmation(c.origin(ctx), sub)
 	r.recorded = c.recorder.Record(ctx, sub, func(migration.Record) migration.Event { return event },
 		func(decided migration.Event) migration.Event { return decided })
+	if r.recorded.Lost {
+		r.unreachable(r.recorded.Fault) // asking again does what an operator would have to do with the log line
+	}
 	return r
 }
 

@@ -31,6 +31,7 @@ type world struct {
 	confirmed   map[string]int       // confirmations by sub
 	asked       map[string]time.Time // when the old pool was asked
 	grouped     map[string][]string  // groups in the new pool
+	lost        int                  // so many confirmations are recorded nowhere
 }
 
 func newWorld() *world {
@@ -95,6 +96,10 @@ type ledger struct{ *world }
 func (l ledger) Record(
 	_ context.Context, sub string, decide func(migration.Record) migration.Event, _ func(migration.Event) migration.Event,
 ) recorder.Recorded {
+	if l.lost > 0 {
+		l.lost--
+		return recorder.Recorded{Event: decide(migration.Record{}), Lost: true, Fault: "no ledger"}
+	}
 	l.confirmed[sub]++
 	return recorder.Recorded{Event: decide(migration.Record{})}
 }
@@ -201,6 +206,23 @@ func TestASweepEndsInTimeAndSaysSo(t *testing.T) {
 		}
 		if diff := cmp.Diff(map[string]int{"a": 1, "c": 1}, w.confirmed); diff != "" {
 			t.Errorf("confirmed (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A confirmation that could not be recorded is tried again, and stands in the log like any event.
+func TestALostConfirmationComesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, log := newWorld(), &bytes.Buffer{}
+		w.lost = 1
+		c := w.confirmer(log, false)
+		for _, want := range [][]string{{"a"}, {}} {
+			if diff := cmp.Diff(want, failures(c.Batch(t.Context(), batch(time.Now(), "a")))); diff != "" {
+				t.Errorf("failed (-want +got):\n%s", diff)
+			}
+		}
+		if w.confirmed["a"] != 1 || strings.Count(log.String(), `"LostToLog":1`) != 1 || strings.Count(log.String(), `"Confirmed":1`) != 1 {
+			t.Errorf("confirmed %d times: %s", w.confirmed["a"], log)
 		}
 	})
 }

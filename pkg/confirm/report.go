@@ -10,7 +10,7 @@ import (
 
 // The metrics that the log lines carry. docs/metrics.md describes them.
 const (
-	MetricConfirmed     = "Confirmed"     // users whose confirmation was recorded
+	MetricConfirmed     = "Confirmed"     // users whose confirmation was recorded, or spooled
 	MetricNotConfirmed  = "NotConfirmed"  // by Why: how often a user was asked about and not confirmed
 	MetricGroupsAdded   = "GroupsAdded"   // memberships in groups that users kept
 	MetricGroupsMissing = "GroupsMissing" // memberships that users lost, since the new pool has no such group

@@ -281,5 +281,11 @@ Ask as an operator does; build/migration --help lists the questions:
 			sandbox.Region, u.Username, u.Password, strings.Join(sb.Environ(), " "))
 		break
 	}
-	<-ctx.Done()
+	for ctx.Err() == nil { // who comes now is confirmed as well
+		_ = stack.Confirm(ctx)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
 }

@@ -150,7 +150,8 @@ func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ 
 		return nil, err
 	}
 	for proxy, target := range map[**fault.Proxy]string{
-		&s.OldFaults: s.Old.Endpoint(), &s.NewFaults: s.New.Endpoint(), &s.DynamoDBFaults: s.DynamoDB.Endpoint(), &s.SQSFaults: s.SQS.Endpoint(),
+		&s.OldFaults: s.Old.Endpoint(), &s.NewFaults: s.New.Endpoint(),
+		&s.DynamoDBFaults: s.DynamoDB.Endpoint(), &s.SQSFaults: s.SQS.Endpoint(),
 	} {
 		if *proxy, err = fault.Start(target, seed); err != nil {
 			return nil, err

@@ -216,6 +216,7 @@ func TestDashboardAndAlarmsUseMetricsThatTheCodeEmits(t *testing.T) {
 		"ShadowAttempts": {"Outcome", "Outcome Reason Trigger"},
 		"Users":          {"Status"},
 		"BlockedUsers":   {"Reason"},
+		"NotConfirmed":   {"Why"},
 	}
 	values := map[string][]string{
 		"Trigger": text(migration.Triggers), "Outcome": text(migration.Outcomes), "Reason": text(migration.Reasons()),

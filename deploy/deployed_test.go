@@ -97,7 +97,7 @@ func TestDeployed(t *testing.T) {
 			t.Errorf("got %v", out.Attributes)
 		}
 	})
-	t.Run("the queue feeds replay, and the audit table's changes feed the watch", func(t *testing.T) {
+	t.Run("the queue feeds replay, and the audit table feeds the watch and confirm", func(t *testing.T) {
 		out, err := awslambda.NewFromConfig(s.config).ListEventSourceMappings(t.Context(), &awslambda.ListEventSourceMappingsInput{})
 		if err != nil {
 			t.Fatal(err)
@@ -114,8 +114,10 @@ func TestDeployed(t *testing.T) {
 		if got := sources[s.resources["ReplayFunction"]]; !strings.HasSuffix(got, ":"+queue) {
 			t.Errorf("replay is fed by %q", got)
 		}
-		if got := sources[s.resources["WatchFunction"]]; !strings.Contains(got, ":table/"+table+"/stream/") {
-			t.Errorf("watch is fed by %q", got)
+		for _, id := range []string{"WatchFunction", "ConfirmFunction"} {
+			if got := sources[s.resources[id]]; !strings.Contains(got, ":table/"+table+"/stream/") {
+				t.Errorf("%s is fed by %q", id, got)
+			}
 		}
 	})
 	t.Run("only the new pool may call the trigger", func(t *testing.T) {

@@ -139,7 +139,7 @@ func (s stack) restore(t *testing.T, sb *sandbox.Sandbox) {
 		t.Fatalf("docs/operating.md restores a table in %d blocks of commands, want 6", len(blocks))
 	}
 	script := "resource() { case $1 in\n" // moto can't describe a single function
-	for _, id := range []string{"AuditTable", "WatchFunction", "WatchRole"} {
+	for _, id := range []string{"AuditTable", "WatchFunction", "WatchRole", "ConfirmFunction", "ConfirmRole"} {
 		script += id + ") echo " + s.resources[id] + " ;;\n"
 	}
 	script += "esac; }\n"

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 )
 
 const (
@@ -26,7 +28,7 @@ type template struct {
 }
 
 type resource struct {
-	Type                                string
+	Type, Condition                     string
 	DeletionPolicy, UpdateReplacePolicy string
 	Properties                          json.RawMessage
 }
@@ -241,25 +243,27 @@ func TestRightsAreNarrow(t *testing.T) {
 func TestWhoMayDoWhat(t *testing.T) {
 	const audit, progress, spool = "${AuditTable.Arn}", "${ProgressTable.Arn}", "${SpoolQueue.Arn}"
 	const oldPool = "arn:${AWS::Partition}:cognito-idp:${OldRegion}:${AWS::AccountId}:userpool/${UserPoolId}"
+	const newPool = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${NewUserPoolId}"
 	const migrate, report, inspect, maintain, replay = "MigrateRole", "ReportRole", "InspectRole", "MaintainRole", "ReplayRole"
+	const confirm, groups = "ConfirmRole", "GroupsPolicy"
 	all := grants(t)
 	for _, test := range []struct {
 		action   string
 		resource string
 		roles    []string
 	}{
-		{"dynamodb:PutItem", audit, []string{migrate, replay}},
+		{"dynamodb:PutItem", audit, []string{confirm, migrate, replay}},
 		{"dynamodb:UpdateItem", audit, nil},
 		{"dynamodb:DeleteItem", audit, nil},
 		{"dynamodb:BatchWriteItem", audit, nil},
 		{"dynamodb:Query", audit, []string{inspect, maintain, replay}},
 		{"dynamodb:GetItem", audit, []string{maintain}},
 		{"dynamodb:Scan", audit, []string{maintain}},
-		{"dynamodb:PutItem", progress, []string{maintain, migrate, replay}},
-		{"dynamodb:UpdateItem", progress, []string{maintain, migrate, replay}},
+		{"dynamodb:PutItem", progress, []string{confirm, maintain, migrate, replay}},
+		{"dynamodb:UpdateItem", progress, []string{confirm, maintain, migrate, replay}},
 		{"dynamodb:DeleteItem", progress, []string{maintain}},
 		{"dynamodb:BatchWriteItem", progress, nil},
-		{"dynamodb:GetItem", progress, []string{maintain, migrate, replay, report}},
+		{"dynamodb:GetItem", progress, []string{confirm, maintain, migrate, replay, report}},
 		{"dynamodb:Query", progress, []string{maintain, report}},
 		{"dynamodb:Scan", progress, []string{maintain}},
 		{"dynamodb:GetResourcePolicy", audit, []string{maintain}},
@@ -267,12 +271,17 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"dynamodb:DescribeTable", progress, []string{maintain}},
 		{"sqs:GetQueueAttributes", spool, []string{maintain, replay, report}},
 		{"lambda:ListEventSourceMappings", "*", []string{maintain}},
-		{"sqs:SendMessage", spool, []string{migrate}},
+		{"sqs:SendMessage", spool, []string{confirm, migrate}},
 		{"sqs:ReceiveMessage", spool, []string{replay}},
 		{"cognito-idp:AdminInitiateAuth", oldPool, []string{migrate}},
-		{"cognito-idp:AdminGetUser", oldPool, []string{inspect, migrate}},
+		{"cognito-idp:AdminGetUser", oldPool, []string{confirm, inspect, migrate}},
 		{"cognito-idp:DescribeUserPoolClient", oldPool, []string{inspect, migrate}},
-		{"sts:AssumeRole", "${OldPoolRoleArn}", []string{inspect, migrate}},
+		{"sts:AssumeRole", "${OldPoolRoleArn}", []string{confirm, inspect, migrate}},
+		{"cognito-idp:ListUsers", oldPool, []string{confirm}},
+		{"cognito-idp:AdminListGroupsForUser", oldPool, []string{groups}},
+		{"cognito-idp:AdminGetUser", newPool, []string{confirm}},
+		{"cognito-idp:ListUsers", newPool, nil},
+		{"cognito-idp:AdminAddUserToGroup", newPool, []string{groups}},
 	} {
 		var roles []string
 		for _, g := range all {
@@ -288,7 +297,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	for _, g := range all {
 		asksCognito := strings.HasPrefix(g.action, "cognito-idp:")
 		readsEvents := strings.Contains(string(g.resource), "AuditTable")
-		if asksCognito && g.role != migrate && g.role != inspect || readsEvents && g.role == report {
+		if asksCognito && !slices.Contains([]string{migrate, inspect, confirm, groups}, g.role) || readsEvents && g.role == report {
 			t.Errorf("%s has %s on %s", g.role, g.action, g.resource)
 		}
 	}
@@ -341,7 +350,7 @@ func TestTheOldPoolIsAskedInOneWay(t *testing.T) {
 	}
 }
 
-func TestTheTriggersWriteOnlyInTransactionsAndOnlyTheirItems(t *testing.T) {
+func TestEventsAreWrittenOnlyInTransactionsAndOnlyTheirItems(t *testing.T) {
 	inTransaction := func(keys ...ref) map[string]map[string]list[ref] {
 		condition := map[string]map[string]list[ref]{
 			"ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": {"TransactWriteItems"}},
@@ -356,7 +365,7 @@ func TestTheTriggersWriteOnlyInTransactionsAndOnlyTheirItems(t *testing.T) {
 		"dynamodb:PutItem on ${ProgressTable.Arn}":    inTransaction("user#*"),
 		"dynamodb:UpdateItem on ${ProgressTable.Arn}": inTransaction("tally#??"),
 	}
-	for _, role := range []string{"MigrateRole", "ReplayRole"} {
+	for _, role := range []string{"MigrateRole", "ReplayRole", "ConfirmRole"} {
 		got := map[string]map[string]map[string]list[ref]{}
 		for _, g := range grants(t) {
 			if g.role == role && (strings.HasSuffix(g.action, ":PutItem") || strings.HasSuffix(g.action, ":UpdateItem")) {
@@ -366,6 +375,44 @@ func TestTheTriggersWriteOnlyInTransactionsAndOnlyTheirItems(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", role, diff)
 		}
+	}
+}
+
+// Confirm is fed as the sandbox feeds it, and the rights to carry groups are there only for those who carry them.
+func TestConfirmIsFedWithWhoWasHandedOver(t *testing.T) {
+	resources := read(t, mainTemplate).Resources
+	var f struct {
+		Events struct {
+			HandedOver struct {
+				Properties struct {
+					BatchSize, MaximumRetryAttempts, ParallelizationFactor int
+					BisectBatchOnFunctionError                             bool
+					FunctionResponseTypes                                  []string
+					FilterCriteria                                         struct{ Filters []struct{ Pattern string } }
+				}
+			}
+		}
+	}
+	decode(t, resources["ConfirmFunction"].Properties, &f)
+	got := f.Events.HandedOver.Properties
+	if got.BatchSize != sandbox.ConfirmMapping.BatchSize || got.MaximumRetryAttempts != sandbox.ConfirmMapping.MaximumRetryAttempts ||
+		got.ParallelizationFactor != 1 || !got.BisectBatchOnFunctionError ||
+		!slices.Equal(got.FunctionResponseTypes, []string{"ReportBatchItemFailures"}) {
+		t.Errorf("%+v", got)
+	}
+	const pattern = `{"eventName":["INSERT"],"dynamodb":{"NewImage":{"outcome":{"S":["migrated"]}}}}`
+	if len(got.FilterCriteria.Filters) != 1 || got.FilterCriteria.Filters[0].Pattern != pattern {
+		t.Errorf("filters %v, want %s", got.FilterCriteria.Filters, pattern)
+	}
+	var table struct {
+		StreamSpecification struct{ StreamViewType string }
+	}
+	decode(t, resources["AuditTable"].Properties, &table)
+	if table.StreamSpecification.StreamViewType != "NEW_IMAGE" {
+		t.Errorf("the stream shows %s", table.StreamSpecification.StreamViewType)
+	}
+	if resources["GroupsPolicy"].Condition != "Groups" {
+		t.Error("confirm may read groups and put users into them whether or not groups are carried")
 	}
 }
 

@@ -64,6 +64,8 @@ var layers = map[string][]string{
 	"pkg/request":                      {"pkg/redact"},
 	"pkg/cognitoevent":                 {"pkg/migration"},
 	"pkg/recorder":                     {"pkg/emf", "pkg/ledger", "pkg/migration", "pkg/redact"},
+	"pkg/newpool":                      {},
+	"pkg/confirm":                      {"pkg/emf", "pkg/migration", "pkg/newpool", "pkg/recorder", "pkg/redact", "pkg/version"},
 	"pkg/signin":                       {"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/redact", "pkg/version"},
 	"pkg/report":                       {"pkg/ledger", "pkg/progress", "pkg/redact", "pkg/request", "pkg/version"},
 	"pkg/safeguard":                    {"pkg/redact"},

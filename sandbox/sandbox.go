@@ -19,10 +19,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cloudformation"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cloudwatch"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cloudwatchlogs"
@@ -43,7 +45,7 @@ const (
 	NewClientID = "1new2client3of4the5pool678"
 )
 
-// customAttributes are those of both pools.
+// customAttributes are those of both pools; the new one has a place for the old sub besides.
 var customAttributes = []types.SchemaAttributeType{
 	{Name: aws.String("custom:tenant")}, {Name: aws.String("custom:bio")}, {Name: aws.String("custom:note")},
 }
@@ -62,11 +64,12 @@ type Sandbox struct {
 	CloudWatch     *cloudwatch.Server
 	CloudWatchLogs *cloudwatchlogs.Server
 
-	// Faults before what the functions call: the old pool, DynamoDB and SQS. Clients of the sandbox go past them.
-	OldFaults, DynamoDBFaults, SQSFaults *fault.Proxy
+	// Faults before what the functions call: the pools, DynamoDB and SQS. Clients of the sandbox go past them.
+	OldFaults, NewFaults, DynamoDBFaults, SQSFaults *fault.Proxy
 
-	functions string // folder of the compiled functions
-	newPool   string // the new pool's shape, as make deploy reads it
+	region    *cognito.Region // leads to either pool, through their faults
+	functions string          // folder of the compiled functions
+	newPool   string          // the new pool's shape, as make deploy reads it
 	closers   []func()
 }
 
@@ -75,7 +78,10 @@ type Sandbox struct {
 func Start(ctx context.Context, seed uint64, log io.Writer) (*Sandbox, error) {
 	return StartWith(ctx, seed, log, Pools{
 		Old: cognito.Config{MFA: "OPTIONAL", AliasAttributes: []string{"email", "phone_number"}, SchemaAttributes: customAttributes},
-		New: cognito.Config{AliasAttributes: []string{"email", "phone_number"}, SchemaAttributes: customAttributes},
+		New: cognito.Config{
+			AliasAttributes:  []string{"email", "phone_number"},
+			SchemaAttributes: append(slices.Clone(customAttributes), types.SchemaAttributeType{Name: aws.String("custom:old_sub")}),
+		},
 	})
 }
 
@@ -159,13 +165,19 @@ func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ 
 		return nil, err
 	}
 	for proxy, target := range map[**fault.Proxy]string{
-		&s.OldFaults: s.Old.Endpoint(), &s.DynamoDBFaults: s.DynamoDB.Endpoint(), &s.SQSFaults: s.SQS.Endpoint(),
+		&s.OldFaults: s.Old.Endpoint(), &s.NewFaults: s.New.Endpoint(),
+		&s.DynamoDBFaults: s.DynamoDB.Endpoint(), &s.SQSFaults: s.SQS.Endpoint(),
 	} {
 		if *proxy, err = fault.Start(target, seed); err != nil {
 			return nil, err
 		}
 		s.closers = append(s.closers, (*proxy).Close)
 	}
+	s.region, err = cognito.StartRegion(map[string]string{OldPoolID: s.OldFaults.Endpoint(), NewPoolID: s.NewFaults.Endpoint()})
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.region.Close)
 	return s, nil
 }
 
@@ -252,6 +264,7 @@ type Stack struct {
 
 	sandbox *Sandbox
 	env     map[string]string
+	stream  *dynamodblocal.Stream // of the audit table
 }
 
 // Deploy makes the tables and the queue, and deploys the functions with them; env is on top of, and over, what they need.
@@ -266,6 +279,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 	if err := createTables(ctx, s.DynamoDBClient(), stack.Tables); err != nil {
 		return nil, fmt.Errorf("deploy %s: %w", name, err)
 	}
+	stack.stream = dynamodblocal.NewStream(Config(s.DynamoDB.Endpoint()), stack.Tables.AuditTable)
 	stack.env = map[string]string{
 		"AWS_REGION":            Region,
 		"AWS_ACCESS_KEY_ID":     Credentials.AccessKeyID,
@@ -286,12 +300,13 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"DEAD_LETTER_QUEUE_URL": stack.DeadLetters.URL(),
 		"METRICS_NAMESPACE":     stack.Namespace(),
 		"WATCH_FUNCTION":        name + "-watch",
+		"CONFIRM_RATE":          "60", // the most: nobody else asks the pools
 	}
 	maps.Copy(stack.env, env)
 	for name, value := range stack.env {
 		s.CloudFormation.PutParameters(stack.Name, map[string]string{parameter(name): value})
 	}
-	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain"} {
+	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "confirm"} {
 		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
 			return nil, err
 		}
@@ -307,15 +322,18 @@ func (st *Stack) register(name, function string) {
 }
 
 func (st *Stack) deploy(name, function string) error {
-	timeout := time.Minute
+	timeout, environ := time.Minute, st.Environ()
 	switch function {
 	case "migrate":
 		timeout = 5 * time.Second // what Cognito waits
 	case "maintain":
 		timeout = 15 * time.Minute // as the template has it
+	case "confirm":
+		timeout = 15 * time.Minute
+		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.region.Endpoint())
 	}
 	return st.sandbox.Lambda.Deploy(lambda.Function{
-		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: st.Environ(), Concurrency: 100,
+		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: environ, Concurrency: 100,
 	})
 }
 
@@ -364,6 +382,23 @@ const ReplayConcurrency = 2
 func (st *Stack) Replay(ctx context.Context) error {
 	return st.Spool.Drain(ctx, 10, func(ctx context.Context, batch []byte) ([]byte, error) {
 		return st.Invoke(ctx, "replay", batch)
+	})
+}
+
+// ConfirmMapping is how the audit table's stream feeds confirm, as the template has it.
+var ConfirmMapping = dynamodblocal.Mapping{
+	BatchSize: 50, MaximumRetryAttempts: 3,
+	Matches: func(eventName string, image map[string]streamtypes.AttributeValue) bool {
+		outcome, _ := image["outcome"].(*streamtypes.AttributeValueMemberS)
+		return eventName == "INSERT" && outcome != nil && outcome.Value == string(migration.Migrated)
+	},
+}
+
+// Confirm feeds the audit table's stream to the confirm function, as Lambda's poller does, until the function has had all that is in it.
+// Another call goes on where this one ended.
+func (st *Stack) Confirm(ctx context.Context) error {
+	return st.stream.Drain(ctx, ConfirmMapping, func(ctx context.Context, batch []byte) ([]byte, error) {
+		return st.Invoke(ctx, "confirm", batch)
 	})
 }
 

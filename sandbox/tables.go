@@ -12,8 +12,12 @@ import (
 
 // createTables makes the ledger's tables with their indexes.
 func createTables(ctx context.Context, client *dynamodb.Client, names dynamo.Config) error {
+	audit := table(names.AuditTable, "by_day", "day_shard", "day_sort")
+	audit.StreamSpecification = &types.StreamSpecification{
+		StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage,
+	}
 	for _, table := range []*dynamodb.CreateTableInput{
-		table(names.AuditTable, "by_day", "day_shard", "day_sort"),
+		audit,
 		table(names.ProgressTable, "attention", "attention", "attention_sort"),
 	} {
 		if _, err := client.CreateTable(ctx, table); err != nil {

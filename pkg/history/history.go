@@ -34,10 +34,11 @@ func summary(r migration.Record, stream []migration.Event) string {
 	var s strings.Builder
 	switch r.Status {
 	case migration.StatusConfirmed:
-		fmt.Fprintf(&s, "Confirmed: seen to sign in at the new pool since %s. Nothing is left to do.", date(r.Since))
+		fmt.Fprintf(&s, "Confirmed on %s: the new pool has this user, who can sign in there. Nothing is left to do.", date(r.Since))
 	case migration.StatusMigrated:
-		fmt.Fprintf(&s, "Migrated on %s: the new pool was given this user, with the same password. "+
-			"Tell the user to sign in as usual; a user who asked for a new password has to finish that first.", date(r.Since))
+		fmt.Fprintf(&s, "Migrated on %s, and not confirmed: the new pool was given this user, with the same password, and has not been "+
+			"seen to have the user, enabled and with a password. Tell the user to sign in as usual; a user who asked for a new password "+
+			"has to finish that first. If it does not help, look the user up in the new pool.", date(r.Since))
 	case migration.StatusBlocked:
 		fmt.Fprintf(&s, "Blocked since %s: %s", date(r.Since), Advice(r.Reason, r.Challenge))
 	case migration.StatusAttempted:

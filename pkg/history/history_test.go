@@ -27,7 +27,7 @@ func TestTell(t *testing.T) {
 		want   []string
 	}{
 		"never came":     {nil, []string{"Not seen", "usual password"}},
-		"migrated":       {[]migration.Event{event(func(*migration.Event) {})}, []string{"Migrated on 2026-07-14 12:00 UTC", "same password"}},
+		"migrated":       {[]migration.Event{event(func(*migration.Event) {})}, []string{"Migrated on 2026-07-14 12:00 UTC, and not confirmed", "same password"}},
 		"wrong password": {[]migration.Event{event(rejected(migration.WrongPassword, ""))}, []string{"Not migrated yet", "password was wrong"}},
 		"disabled":       {[]migration.Event{event(rejected(migration.Disabled, ""))}, []string{"Blocked since", "disabled in the old pool"}},
 		"second factor":  {[]migration.Event{event(rejected(migration.ChallengeRequired, "SMS_MFA"))}, []string{"SMS_MFA", "forgot password", "FORGOT_PASSWORD"}},
@@ -38,7 +38,7 @@ func TestTell(t *testing.T) {
 			[]migration.Event{event(func(*migration.Event) {}), event(func(e *migration.Event) { e.At = noon.Add(time.Hour) })},
 			[]string{"Migrated", "asked for this user again"},
 		},
-		"confirmed": {[]migration.Event{event(func(e *migration.Event) { e.Kind = migration.Confirmation })}, []string{"Confirmed"}},
+		"confirmed": {[]migration.Event{event(func(e *migration.Event) { e.Kind = migration.Confirmation })}, []string{"Confirmed on 2026-07-14 12:00 UTC", "can sign in"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := history.Tell("a", tt.stream)

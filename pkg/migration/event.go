@@ -56,6 +56,14 @@ func NewAttempt(o Origin, t Trigger, account Account, d Decision) Event {
 	}
 }
 
+// NewConfirmation makes the event that the new pool has a user of the old pool, by the old sub.
+func NewConfirmation(o Origin, sub string) Event {
+	return Event{
+		Schema: Schema, Kind: Confirmation, Sub: sub, ID: o.ID, At: Millis(o.At), Factors: []string{},
+		RequestID: o.RequestID, FunctionVersion: o.FunctionVersion,
+	}
+}
+
 // eventID is the form of a ULID. https://github.com/ulid/spec
 var eventID = regexp.MustCompile(`^[0-7][0-9A-HJKMNP-TV-Z]{25}$`)
 

@@ -9,10 +9,10 @@ import (
 )
 
 func confirmed() Event {
-	return Event{
-		Schema: Schema, Sub: "0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10", ID: "01K0FZQ4T4Z3M6Y0S2J8H5V7XN", Kind: Confirmation,
-		At: time.Date(2026, 7, 14, 12, 0, 0, 123e6, time.UTC), Factors: []string{}, RequestID: "r", FunctionVersion: "v1",
-	}
+	return NewConfirmation(
+		Origin{ID: "01K0FZQ4T4Z3M6Y0S2J8H5V7XN", At: time.Date(2026, 7, 14, 12, 0, 0, 123456e3, time.UTC), RequestID: "r", FunctionVersion: "v1"},
+		"0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10",
+	)
 }
 
 func blockedAttempt() Event {

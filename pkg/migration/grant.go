@@ -123,6 +123,29 @@ func (s Shape) guessed(typed string, account Account) (string, Decision) {
 	}
 }
 
+// NewNames are the names by which the new pool may have a user whom the policy handed over, the likeliest first. A user who typed another
+// name of the old pool is not found by them.
+func (p Policy) NewNames(account Account) []string {
+	attributes, own := p.attributes(account), account.Username != account.Sub
+	addresses := p.NewPool.UsernameAttributes
+	var names []string
+	if len(addresses) == 0 {
+		names = append(names, account.Username)
+		if own && (!p.NewPool.known || p.NewPool.aliasForm(account.Username)) {
+			names = append(names, account.Sub)
+		}
+		if !p.NewPool.known || !own {
+			addresses = []string{string(Email), string(PhoneNumber)}
+		}
+	}
+	for _, a := range addresses {
+		if attributes[a] != "" && !slices.Contains(names, attributes[a]) {
+			names = append(names, attributes[a])
+		}
+	}
+	return names
+}
+
 // reject rejects for a reason that an attribute causes.
 func reject(r Reason, attribute string) Decision {
 	d := refuse(r)

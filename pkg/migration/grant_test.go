@@ -382,3 +382,32 @@ func TestRulesFitTheShape(t *testing.T) {
 		}
 	}
 }
+
+// The names by which the new pool may have a user, by its shape and what the user is called.
+func TestNewNames(t *testing.T) {
+	const sub, mail, phone = "0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10", "ada@example.org", "+15550100"
+	for _, tt := range []struct {
+		shape, username string
+		want            []string
+	}{
+		{`{"UsernameAttributes":["email"]}`, "ada", []string{mail}},
+		{`{"UsernameAttributes":["email","phone_number"]}`, "ada", []string{mail, phone}},
+		{`{}`, "ada", []string{"ada"}},
+		{`{}`, mail, []string{mail}},
+		{`{}`, sub, []string{sub, mail, phone}},
+		{`{"AliasAttributes":["email"]}`, "ada", []string{"ada"}},
+		{`{"AliasAttributes":["email"]}`, mail, []string{mail, sub}},
+		{``, "ada", []string{"ada", sub, mail, phone}},
+	} {
+		var policy Policy
+		if tt.shape != "" {
+			if err := policy.NewPool.UnmarshalText([]byte(tt.shape)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		account := Account{Sub: sub, Username: tt.username, Attributes: map[string]string{"email": mail, "phone_number": phone}}
+		if diff := cmp.Diff(tt.want, policy.NewNames(account)); diff != "" {
+			t.Errorf("%s in %s (-want +got):\n%s", tt.username, tt.shape, diff)
+		}
+	}
+}

@@ -107,7 +107,8 @@ func (s Status) below(t Status) bool {
 // Kind is what an event is about.
 type Kind string
 
-// An attempt is one decision of the migration trigger; a confirmation is evidence that the user signs in at the new pool.
+// An attempt is one decision of the migration trigger; a confirmation is evidence that the new pool has the
+// user, who can sign in there.
 const (
 	Attempt      Kind = "attempt"
 	Confirmation Kind = "confirmation"

@@ -234,15 +234,7 @@ func (p *Pool) Lookup(ctx context.Context, username string) migration.Answer {
 	if err != nil {
 		return migration.Answer{AccountReason: lookupReason(err), AccountException: exception(err)}
 	}
-	account := &migration.Account{
-		Username:   aws.ToString(out.Username),
-		Enabled:    out.Enabled,
-		Status:     name(string(out.UserStatus)),
-		Attributes: map[string]string{},
-	}
-	for _, a := range out.UserAttributes {
-		account.Attributes[aws.ToString(a.Name)] = aws.ToString(a.Value)
-	}
+	account := newAccount(out.Username, out.Enabled, out.UserStatus, out.UserAttributes)
 	for _, factor := range out.UserMFASettingList {
 		account.Factors = append(account.Factors, name(factor))
 	}
@@ -250,11 +242,59 @@ func (p *Pool) Lookup(ctx context.Context, username string) migration.Answer {
 	if len(out.MFAOptions) > 0 && !slices.Contains(account.Factors, "SMS_MFA") {
 		account.Factors = append(account.Factors, "SMS_MFA")
 	}
-	account.Sub = account.Attributes["sub"]
 	if account.Sub == "" {
 		return migration.Answer{AccountReason: migration.Internal, AccountException: "NoSub"}
 	}
 	return migration.Answer{Account: account}
+}
+
+func newAccount(username *string, enabled bool, status types.UserStatusType, attributes []types.AttributeType) *migration.Account {
+	account := &migration.Account{
+		Username: aws.ToString(username), Enabled: enabled, Status: name(string(status)), Attributes: map[string]string{},
+	}
+	for _, a := range attributes {
+		account.Attributes[aws.ToString(a.Name)] = aws.ToString(a.Value)
+	}
+	account.Sub = account.Attributes["sub"]
+	return account
+}
+
+// LookupSub looks the user up who has a sub. AdminGetUser finds local users by it, and other users who have it as a username; ListUsers
+// finds everybody, but it is limited to a few calls a second, and tells no second factors.
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
+func (p *Pool) LookupSub(ctx context.Context, sub string) migration.Answer {
+	answer := p.Lookup(ctx, sub)
+	if answer.Account != nil && answer.Account.Sub == sub || answer.Account == nil && answer.AccountReason != migration.UnknownUser {
+		return answer
+	}
+	filter := fmt.Sprintf("sub = %q", sub)
+	out, err := p.lookup.ListUsers(ctx, &cognito.ListUsersInput{UserPoolId: &p.config.UserPoolID, Filter: &filter, Limit: aws.Int32(1)})
+	if err != nil {
+		return migration.Answer{AccountReason: lookupReason(err), AccountException: exception(err)}
+	}
+	for _, u := range out.Users {
+		return migration.Answer{Account: newAccount(u.Username, u.Enabled, u.UserStatus, u.Attributes)}
+	}
+	return migration.Answer{AccountReason: migration.UnknownUser, AccountException: "UserNotFoundException"}
+}
+
+// Groups returns the names of the user's groups.
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminListGroupsForUser.html
+func (p *Pool) Groups(ctx context.Context, username string) ([]string, error) {
+	var groups []string
+	pages := cognito.NewAdminListGroupsForUserPaginator(p.lookup, &cognito.AdminListGroupsForUserInput{
+		UserPoolId: &p.config.UserPoolID, Username: &username,
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range page.Groups {
+			groups = append(groups, aws.ToString(g.GroupName))
+		}
+	}
+	return groups, nil
 }
 
 var apiName = regexp.MustCompile(`^\w{1,64}$`)

@@ -52,6 +52,13 @@ func (s *Store) Oldest(ctx context.Context, standing string) (time.Time, error) 
 	return first, nil
 }
 
+// StandingSince is Standing, of those who have stood there no longer than since a time.
+func (s *Store) StandingSince(
+	ctx context.Context, standing string, since time.Time, cursor string, limit int,
+) ([]migration.Record, string, error) {
+	return s.Standing(ctx, standing, cmp.Or(cursor, since.UTC().Format(table.AttentionSort)), limit)
+}
+
 // Standing returns up to limit records of users in a standing (see migration.Record.Standing), those who have been in it longest first,
 // and a cursor for the next page; no cursor after the last page. It finds only users who are blocked, or migrated and not confirmed. The
 // index that it reads lags a little behind the table.

@@ -30,7 +30,10 @@ func expected(users int) figures {
 		f["ledger/users verified"]++
 		f["ledger/events verified"] += len(s.events)
 		f["users/"+string(s.status)]++
-		if s.status == migration.StatusMigrated {
+		if s.status == migration.StatusConfirmed {
+			f["ledger/events verified"]++ // the confirmation
+		}
+		if s.status == migration.StatusMigrated || s.status == migration.StatusConfirmed {
 			f["users of the new pool/in all"]++
 			f["users of the new pool/with the attributes of the rules"]++
 			f["days/users handed over"]++

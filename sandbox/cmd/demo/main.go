@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,6 +91,9 @@ func run(ctx context.Context) error {
 	if err := stack.Replay(ctx); err != nil {
 		return err
 	}
+	if err := confirm(ctx, stack); err != nil {
+		return err
+	}
 	if _, err := stack.Invoke(ctx, "maintain", []byte(`{"view":"verify"}`)); err != nil {
 		return err
 	}
@@ -138,6 +142,16 @@ func migrate(ctx context.Context, sb *sandbox.Sandbox, users []cognito.User) err
 	return nil
 }
 
+// confirm has the new pool asked about everybody who was handed over, as the audit table's stream does within seconds.
+func confirm(ctx context.Context, stack *sandbox.Stack) error {
+	began := time.Now()
+	if err := stack.Confirm(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("The new pool was asked about everyone who was handed over, in %.1f s.\n\n", time.Since(began).Seconds())
+	return nil
+}
+
 // showHistory shows what happened to the first user with a second factor, as support would see it.
 func showHistory(ctx context.Context, stack *sandbox.Stack, users []cognito.User) error {
 	var username string
@@ -162,7 +176,7 @@ func showHistory(ctx context.Context, stack *sandbox.Stack, users []cognito.User
 	t := newTable("One user's history: " + username + ", in the audit trail as " + h.Sub)
 	t.AppendHeader(table.Row{"#", "at", "trigger", "outcome", "reason", "challenge", "hash"})
 	for _, e := range h.Events {
-		t.AppendRow(table.Row{e.Seq, e.At.Format("15:04:05.000"), e.Trigger, e.Outcome, e.Reason, e.Challenge, e.Hash[:12] + "…"})
+		t.AppendRow(table.Row{e.Seq, e.At.Format("15:04:05.000"), cmp.Or(string(e.Trigger), string(e.Kind)), e.Outcome, e.Reason, e.Challenge, e.Hash[:12] + "…"})
 	}
 	t.Render()
 	fmt.Printf("%s\n\n", text.WrapSoft(h.Summary, 100))
@@ -212,7 +226,8 @@ func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 	if !exact {
 		return errDiffers
 	}
-	fmt.Printf("%d of the %d users who came have moved. Every figure is what the demo did.\n", p.Users.Migrated, p.Users.Seen())
+	fmt.Printf("%d of the %d users who came have moved, and the new pool has %d of them ready to sign in. Every figure is what the demo did.\n",
+		p.Users.HandedOver(), p.Users.Seen(), p.Users.Confirmed)
 	return nil
 }
 
@@ -266,5 +281,11 @@ Ask as an operator does; build/migration --help lists the questions:
 			sandbox.Region, u.Username, u.Password, strings.Join(sb.Environ(), " "))
 		break
 	}
-	<-ctx.Done()
+	for ctx.Err() == nil { // who comes now is confirmed as well
+		_ = stack.Confirm(ctx)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
 }

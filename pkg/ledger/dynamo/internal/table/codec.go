@@ -65,7 +65,7 @@ func MarshalRecord(r migration.Record) (Item, error) {
 	if r.Status == migration.StatusBlocked || r.Status == migration.StatusMigrated {
 		// For the sparse index attention: who needs it, oldest first.
 		it["attention"] = Text(AttentionKey(r.Standing(), Shard(r.Sub, AttentionShards)))
-		it["attention_sort"] = Text(r.Since.Format("2006-01-02T15:04:05.000Z") + "#" + r.Sub)
+		it["attention_sort"] = Text(r.Since.Format(AttentionSort) + "#" + r.Sub)
 	}
 	return it, nil
 }

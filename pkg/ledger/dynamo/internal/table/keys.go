@@ -51,6 +51,9 @@ const DaySort = "15:04:05.000"
 // DaySortOf is an event's sort key in the index by_day.
 func DaySortOf(e migration.Event) string { return e.RecordedAt.Format(DaySort) + "#" + e.ID }
 
+// AttentionSort is the time in the sort key of the index attention.
+const AttentionSort = "2006-01-02T15:04:05.000Z"
+
 // AttentionKey is a partition of the index attention.
 func AttentionKey(standing string, shard int) string { return fmt.Sprintf("%s#%d", standing, shard) }
 

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// A mistake in the configuration is found at start, named by its variable, and told what is allowed.
+func TestConfiguration(t *testing.T) {
+	good := []string{
+		"USER_POOL_ID=eu-west-1_aB3dE5gH7", "APP_CLIENT_ID=1example23456789", "NEW_USER_POOL_ID=eu-west-1_nEwP00l02",
+		"AUDIT_TABLE=audit", "PROGRESS_TABLE=progress", "SPOOL_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/spool",
+		"ATTRIBUTES=custom:old_sub=sub",
+	}
+	for change, want := range map[string][]string{
+		"":                               nil,
+		"CARRY_GROUPS=yes":               nil,
+		"CARRY_GROUPS=maybe":             {"CARRY_GROUPS", "yes, no"},
+		"CONFIRM_RATE=0":                 {"CONFIRM_RATE", "1 to 60"},
+		"NEW_USER_POOL_ID=":              {"NEW_USER_POOL_ID"},
+		"NEW_USER_POOL_ID=mine":          {"NEW_USER_POOL_ID", "eu-west-1_"},
+		"ATTRIBUTES=old_sub":             {"ATTRIBUTES", "new=old"},
+		"NEW_POOL=[]":                    {"NEW_POOL", "JSON object"},
+		"LEDGER_BUDGET=1ms":              {"LEDGER_BUDGET", "at least 100ms"},
+		"USER_POOL_ID=eu-west-1_oLdP0 1": {"USER_POOL_ID"},
+	} {
+		_, err := run(t.Context(), append(good[:len(good):len(good)], change))
+		if (err == nil) != (want == nil) {
+			t.Errorf("%s: %v", change, err)
+		}
+		for _, text := range want {
+			if err != nil && !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %q does not say %q", change, err, text)
+			}
+		}
+	}
+}

@@ -335,6 +335,7 @@ func TestTheOldPoolIsAskedInOneWay(t *testing.T) {
 		"ArnLike": {"aws:PrincipalArn": {
 			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-MigrateRole-*",
 			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-InspectRole-*",
+			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-ConfirmRole-*",
 		}},
 	}
 	if diff := cmp.Diff(conditions, trusted.Condition); diff != "" {

@@ -49,7 +49,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	store := dynamo.New(aws, cfg.Tables, cfg.Confirm.LedgerBudget*2/5)
 	records := recorder.New(cfg.Confirm.Config, ledger.New(store, cfg.Windows, time.Now), spool.New(aws, cfg.Spool, cfg.Confirm.SpoolBudget/2))
 	confirmer := confirm.New(
-		cfg.Confirm, oldpool.New(aws, cfg.OldPool, try), newpool.New(aws, cfg.NewPool, try), store, records, log, time.Now,
+		cfg.Confirm, oldpool.New(oldpool.Connect(ctx, aws, cfg.OldPool), cfg.OldPool, try), newpool.New(aws, cfg.NewPool, try), store, records, log, time.Now,
 	)
 	views := request.Handler(log, request.NewView("sweep", confirmer.Sweep))
 	return func(ctx context.Context, raw json.RawMessage) (any, error) {

@@ -42,7 +42,7 @@ const (
 	NewClientID = "1new2client3of4the5pool678"
 )
 
-// customAttributes are those of both pools.
+// customAttributes are those of both pools; the new one has a place for the old sub besides.
 var customAttributes = []types.SchemaAttributeType{
 	{Name: aws.String("custom:tenant")}, {Name: aws.String("custom:bio")}, {Name: aws.String("custom:note")},
 }
@@ -61,6 +61,8 @@ type Sandbox struct {
 	CloudWatch     *cloudwatch.Server
 	CloudWatchLogs *cloudwatchlogs.Server
 
+	Region *cognito.Region // both pools, the old one behind its faults
+
 	// Faults before what the functions call: the old pool, DynamoDB and SQS. Clients of the sandbox go past them.
 	OldFaults, DynamoDBFaults, SQSFaults *fault.Proxy
 
@@ -73,7 +75,10 @@ type Sandbox struct {
 func Start(ctx context.Context, seed uint64, log io.Writer) (*Sandbox, error) {
 	return StartWith(ctx, seed, log, Pools{
 		Old: cognito.Config{MFA: "OPTIONAL", AliasAttributes: []string{"email", "phone_number"}, SchemaAttributes: customAttributes},
-		New: cognito.Config{AliasAttributes: []string{"email", "phone_number"}, SchemaAttributes: customAttributes},
+		New: cognito.Config{
+			AliasAttributes:  []string{"email", "phone_number"},
+			SchemaAttributes: append(slices.Clone(customAttributes), types.SchemaAttributeType{Name: aws.String("custom:old_sub")}),
+		},
 	})
 }
 
@@ -151,6 +156,10 @@ func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ 
 		}
 		s.closers = append(s.closers, (*proxy).Close)
 	}
+	if s.Region, err = cognito.StartRegion(map[string]string{OldPoolID: s.OldFaults.Endpoint(), NewPoolID: s.New.Endpoint()}); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.Region.Close)
 	return s, nil
 }
 
@@ -263,7 +272,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"WATCH_FUNCTION":        name + "-watch",
 	}
 	maps.Copy(stack.env, env)
-	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain"} {
+	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "census"} {
 		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
 			return nil, err
 		}
@@ -279,22 +288,27 @@ func (st *Stack) register(name, function string) {
 }
 
 func (st *Stack) deploy(name, function string) error {
-	timeout := time.Minute
+	timeout, env := time.Minute, maps.Clone(st.env)
 	switch function {
 	case "migrate":
 		timeout = 5 * time.Second // what Cognito waits
 	case "maintain":
 		timeout = 15 * time.Minute // as the template has it
+	case "census":
+		timeout = 15 * time.Minute
+		env["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"] = st.sandbox.Region.Endpoint()
 	}
 	return st.sandbox.Lambda.Deploy(lambda.Function{
-		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: st.Environ(), Concurrency: 100,
+		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: environ(env), Concurrency: 100,
 	})
 }
 
 // Environ returns the variables that the stack's functions get, as NAME=value.
-func (st *Stack) Environ() []string {
+func (st *Stack) Environ() []string { return environ(st.env) }
+
+func environ(env map[string]string) []string {
 	var environ []string
-	for name, value := range st.env {
+	for name, value := range env {
 		environ = append(environ, name+"="+value)
 	}
 	return environ

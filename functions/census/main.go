@@ -94,6 +94,7 @@ func (r runRequest) Validate() error {
 type status struct {
 	Result  *census.Result `json:"result"`  // of the last that came to its end; null before it
 	Running *census.Result `json:"running"` // the one under way, so far; null if none is
+	AtWork  bool           `json:"at_work"` // an invocation goes on with it just now: no other does
 }
 
 func (t taker) status(ctx context.Context, _ struct{}) (any, error) {
@@ -113,7 +114,7 @@ func (t taker) status(ctx context.Context, _ struct{}) (any, error) {
 	}
 	if running {
 		so := state.Result(t.counter.Link)
-		s.Running = &so
+		s.Running, s.AtWork = &so, time.Now().Before(state.HeldUntil)
 	}
 	return s, nil
 }

@@ -203,7 +203,9 @@ func TestRightsAreNarrow(t *testing.T) {
 func TestWhoMayDoWhat(t *testing.T) {
 	const audit, progress, spool = "${AuditTable.Arn}", "${ProgressTable.Arn}", "${SpoolQueue.Arn}"
 	const oldPool = "arn:${AWS::Partition}:cognito-idp:${OldRegion}:${AWS::AccountId}:userpool/${UserPoolId}"
+	const newPool = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${NewUserPoolId}"
 	const migrate, report, inspect, maintain, replay = "MigrateRole", "ReportRole", "InspectRole", "MaintainRole", "ReplayRole"
+	const census = "CensusRole"
 	all := grants(t)
 	for _, test := range []struct {
 		action   string
@@ -217,11 +219,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"dynamodb:Query", audit, []string{inspect, maintain, replay}},
 		{"dynamodb:GetItem", audit, []string{maintain}},
 		{"dynamodb:Scan", audit, []string{maintain}},
-		{"dynamodb:PutItem", progress, []string{maintain, migrate, replay}},
+		{"dynamodb:PutItem", progress, []string{census, maintain, migrate, replay}},
 		{"dynamodb:UpdateItem", progress, []string{maintain, migrate, replay}},
 		{"dynamodb:DeleteItem", progress, []string{maintain}},
 		{"dynamodb:BatchWriteItem", progress, nil},
-		{"dynamodb:GetItem", progress, []string{maintain, migrate, replay, report}},
+		{"dynamodb:GetItem", progress, []string{census, maintain, migrate, replay, report}},
+		{"dynamodb:BatchGetItem", progress, []string{census, inspect, maintain}},
 		{"dynamodb:Query", progress, []string{maintain, report}},
 		{"dynamodb:Scan", progress, []string{maintain}},
 		{"dynamodb:GetResourcePolicy", audit, []string{maintain}},
@@ -233,6 +236,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"sqs:ReceiveMessage", spool, []string{replay}},
 		{"cognito-idp:AdminInitiateAuth", oldPool, []string{migrate}},
 		{"cognito-idp:AdminGetUser", oldPool, []string{inspect, migrate}},
+		{"cognito-idp:ListUsers", oldPool, []string{census}},
+		{"cognito-idp:ListUsers", newPool, []string{census}},
+		{"cognito-idp:DescribeUserPool", newPool, []string{census, inspect}},
 	} {
 		var roles []string
 		for _, g := range all {
@@ -248,7 +254,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	for _, g := range all {
 		asksCognito := strings.HasPrefix(g.action, "cognito-idp:")
 		readsEvents := strings.Contains(string(g.resource), "AuditTable")
-		if asksCognito && g.role != migrate && g.role != inspect || readsEvents && g.role == report {
+		if asksCognito && g.role != migrate && g.role != inspect && g.role != census || readsEvents && (g.role == report || g.role == census) {
 			t.Errorf("%s has %s on %s", g.role, g.action, g.resource)
 		}
 	}
@@ -279,6 +285,26 @@ func TestTheTriggersWriteOnlyInTransactionsAndOnlyTheirItems(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", role, diff)
 		}
+	}
+}
+
+// A census lists users, and asks for none by name: Cognito would bill each of them. It writes what it counts, and reads records.
+func TestWhatACensusMay(t *testing.T) {
+	keys := func(keys ref) map[string]map[string]list[ref] {
+		return map[string]map[string]list[ref]{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": {keys}}}
+	}
+	want := map[string]map[string]map[string]list[ref]{
+		"cognito-idp:DescribeUserPool": nil, "cognito-idp:ListUsers": nil,
+		"dynamodb:BatchGetItem": keys("user#*"), "dynamodb:GetItem": keys("census*"), "dynamodb:PutItem": keys("census*"),
+	}
+	got := map[string]map[string]map[string]list[ref]{}
+	for _, g := range grants(t) {
+		if g.role == "CensusRole" && !strings.HasPrefix(g.action, "logs:") {
+			got[g.action] = g.condition
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -197,6 +199,9 @@ func TestCensusIsExact(t *testing.T) {
 	if s, err := askCensus(t, stack, `{"view":"status"}`); err != nil || s.Result != nil || s.Running != nil {
 		t.Errorf("before the first: %+v, %v", s, err)
 	}
+	if r := query[struct{ Census *census.Result }](t, stack, "report", `{"view":"progress"}`); r.Census != nil {
+		t.Errorf("before the first, the report has %+v", r.Census)
+	}
 	began := time.Now()
 	got := takeCensus(t, stack, 0)
 	took := time.Since(began)
@@ -210,6 +215,9 @@ func TestCensusIsExact(t *testing.T) {
 	}
 	if s, err := askCensus(t, stack, `{"view":"run","every_hours":23}`); err != nil || s.Running != nil || !s.Result.StartedAt.Equal(got.StartedAt) {
 		t.Errorf("another census on the same day: %+v, %v", s, err)
+	}
+	if r := query[struct{ Census *census.Result }](t, stack, "report", `{"view":"progress"}`); cmp.Diff(&got, r.Census) != "" {
+		t.Errorf("the report has %+v", r.Census)
 	}
 	table{own.DynamoDBClient(), stack.Tables.ProgressTable}.get(t, "census#"+ledger.Day(got.StartedAt), "result")
 }
@@ -356,4 +364,100 @@ func TestCensusOfMany(t *testing.T) {
 	if got.Old.Users != n || !got.Complete || got.Old.Moved() != want.Old.Moved() || got.New.Users != want.New.Users {
 		t.Errorf("%+v", got)
 	}
+}
+
+// The operator's tool says who is left, and writes files of them that Cognito's import takes: each value as the rules have it, whatever is
+// in it. Whom the format or the new pool can't take is named, with the reason.
+func TestToolSaysWhoIsLeft(t *testing.T) {
+	own, stack := polled(t)
+	attributes := map[string]string{"email_verified": "true"}
+	for _, name := range []string{"name", "given_name", "family_name", "nickname", "address", "custom:bio", "custom:note"} {
+		attributes[name] = fmt.Sprintf(`%s, "quoted", ümläut 名前, it's =1+1`, name)
+	}
+	var users []cognito.User
+	want := map[string]map[string]string{}
+	for i := range 130 {
+		u := cognito.User{Username: fmt.Sprintf("näme,%d", i), Sub: styledSub(i), Attributes: maps.Clone(attributes)}
+		u.Attributes["email"] = fmt.Sprintf("left%d@example.com", i)
+		users = append(users, u)
+		imported := maps.Clone(u.Attributes)
+		imported["cognito:username"], imported["cognito:mfa_enabled"], imported[link] = u.Username, "false", u.Sub
+		want[u.Username] = imported
+	}
+	users[3].Attributes["custom:bio"], users[4].Disabled, users[5].Attributes["email_verified"] = "two\nlines", true, "false"
+	for _, left := range users[3:6] {
+		delete(want, left.Username)
+	}
+	records := table{own.DynamoDBClient(), stack.Tables.ProgressTable}
+	for i, status := range map[int]migration.Status{0: migration.StatusMigrated, 1: migration.StatusConfirmed, 2: migration.StatusBlocked} {
+		it := key("user#"+users[i].Sub, "record")
+		maps.Copy(it, item{"sub": text(users[i].Sub), "status": text(string(status))})
+		records.put(t, it)
+	}
+	delete(want, users[0].Username)
+	delete(want, users[1].Username)
+	if err := own.Old.Put(t.Context(), users...); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := toolOf(t, own, stack, t.TempDir(), "remaining", "--count", "--rate=30")
+	if code != 0 || stdout != "128 of 130 users of the old pool are left: never came 127, attempted 0, blocked 1.\n" {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	stdout, stderr, code = toolOf(t, own, stack, t.TempDir(), "remaining", "--csv", "--rate=30")
+	if rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll(); err != nil || code != 0 || len(rows) != 129 {
+		t.Errorf("%v, exit code %d: %s%s", err, code, stdout, stderr)
+	}
+	dir := t.TempDir()
+	if stdout, stderr, code = toolOf(t, own, stack, dir, "remaining", "--import=left", "--rate=30"); code != 0 {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	got := map[string]map[string]string{}
+	for _, user := range imported(t, filepath.Join(dir, "left", "users-001.csv")) {
+		got[user["cognito:username"]] = user
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("to import (-want +got):\n%s", diff)
+	}
+	leftOut, err := os.ReadFile(filepath.Join(dir, "left", "left-out.csv"))
+	for i, reason := range map[int]string{3: "custom:bio holds a line's end", 4: "disabled", 5: "no_verified_contact"} {
+		if !strings.Contains(string(leftOut), users[i].Sub) || !strings.Contains(string(leftOut), reason) {
+			t.Errorf("%v: %s does not say %s", err, leftOut, reason)
+		}
+	}
+	for _, name := range []string{"users-001.csv", "left-out.csv"} {
+		if info, err := os.Stat(filepath.Join(dir, "left", name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if _, _, code = toolOf(t, own, stack, dir, "remaining", "--import=left"); code != 2 {
+		t.Errorf("exit code %d for a folder that is there", code)
+	}
+}
+
+// imported reads a file as the documentation of Cognito's import describes it: a line is a user, values stand without quotation marks, and
+// a comma in a value has a backslash before it.
+// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-using-import-tool-csv-header.html
+func imported(t *testing.T, path string) []map[string]string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(content), "\n"), "\n")
+	columns := strings.Split(lines[0], ",")
+	var users []map[string]string
+	for _, line := range lines[1:] {
+		cells := strings.Split(strings.ReplaceAll(line, `\,`, "\x00"), ",")
+		if len(cells) != len(columns) {
+			t.Fatalf("%d values in %d columns: %s", len(cells), len(columns), line)
+		}
+		user := map[string]string{}
+		for i, cell := range cells {
+			if cell != "" {
+				user[columns[i]] = strings.ReplaceAll(cell, "\x00", ",")
+			}
+		}
+		users = append(users, user)
+	}
+	return users
 }

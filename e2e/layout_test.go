@@ -51,6 +51,7 @@ var layers = map[string][]string{
 	"pkg/oldpool":                      {"pkg/listusers", "pkg/migration"},
 	"pkg/newpool":                      {"pkg/listusers", "pkg/migration"},
 	"pkg/census":                       {"pkg/migration"},
+	"pkg/importcsv":                    {},
 	"pkg/ledger":                       {"pkg/migration", "pkg/redact"},
 	"pkg/ledger/memory":                {"pkg/ledger", "pkg/migration"},
 	"pkg/ledger/dynamo":                {"pkg/ledger", "pkg/ledger/dynamo/internal/table", "pkg/migration", "pkg/redact"},
@@ -73,7 +74,7 @@ var layers = map[string][]string{
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
 	// The tool asks the functions, and lists a pool's users itself. It reaches no table.
 	"cmd/migration": {
-		"pkg/census", "pkg/history", "pkg/ledger", "pkg/listusers", "pkg/migration", "pkg/preflight", "pkg/progress", "pkg/report", "pkg/version",
+		"pkg/census", "pkg/history", "pkg/importcsv", "pkg/ledger", "pkg/listusers", "pkg/migration", "pkg/preflight", "pkg/progress", "pkg/version",
 	},
 }
 

@@ -37,14 +37,20 @@ var toolBinary = sync.OnceValues(func() (string, error) {
 // tool asks a stack with the operator's tool, which knows no AWS but the local one.
 func tool(t *testing.T, stack *sandbox.Stack, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return toolOf(t, local, stack, t.TempDir(), args...)
+}
+
+// toolOf is tool in another sandbox, and in a folder.
+func toolOf(t *testing.T, in *sandbox.Sandbox, stack *sandbox.Stack, dir string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	binary, err := toolBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out, said bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Env = append(local.Environ(), "STACK="+stack.Name, "HOME="+t.TempDir())
-	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), &out, &said
+	cmd.Env = append(in.Environ(), "STACK="+stack.Name, "HOME="+t.TempDir())
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &said
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

@@ -209,6 +209,7 @@ func (s *Sandbox) Environ() []string {
 		"AWS_SECRET_ACCESS_KEY=" + Credentials.SecretAccessKey,
 		"AWS_ENDPOINT_URL_CLOUDFORMATION=" + s.CloudFormation.Endpoint(),
 		"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=" + s.CloudWatchLogs.Endpoint(),
+		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + s.Region.Endpoint(),
 		"AWS_ENDPOINT_URL_LAMBDA=" + s.Lambda.Endpoint(),
 	}
 }
@@ -278,6 +279,10 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		}
 		stack.register(stack.Name+"-"+function, function)
 	}
+	s.CloudFormation.SetParameters(name, map[string]string{
+		"UserPoolId": stack.env["USER_POOL_ID"], "NewUserPoolId": stack.env["NEW_USER_POOL_ID"], "NewPool": stack.env["NEW_POOL"],
+		"Attributes": stack.env["ATTRIBUTES"], "AssumeVerified": stack.env["ASSUME_VERIFIED"],
+	})
 	return stack, nil
 }
 

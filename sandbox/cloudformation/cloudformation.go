@@ -1,5 +1,5 @@
-// Package cloudformation says which resources a stack has, as AWS CloudFormation's DescribeStackResources does. It speaks the AWS query
-// protocol.
+// Package cloudformation says which resources and parameters a stack has, as AWS CloudFormation's DescribeStackResources and DescribeStacks
+// do. It speaks the AWS query protocol.
 package cloudformation
 
 import (
@@ -17,8 +17,9 @@ type Server struct {
 	http     http.Server
 	endpoint string
 
-	mu     sync.Mutex
-	stacks map[string]map[string]string // physical ids by logical ids
+	mu         sync.Mutex
+	stacks     map[string]map[string]string // physical ids by logical ids
+	parameters map[string]map[string]string // by stack
 }
 
 // Start starts the service on a free port of the loopback interface.
@@ -27,7 +28,7 @@ func Start() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the CloudFormation service: %w", err)
 	}
-	s := &Server{endpoint: "http://" + l.Addr().String(), stacks: map[string]map[string]string{}}
+	s := &Server{endpoint: "http://" + l.Addr().String(), stacks: map[string]map[string]string{}, parameters: map[string]map[string]string{}}
 	s.http.Handler = http.HandlerFunc(s.serve)
 	go func() { _ = s.http.Serve(l) }()
 	return s, nil
@@ -48,6 +49,23 @@ func (s *Server) Put(stack string, resources map[string]string) {
 	}
 	maps.Copy(s.stacks[stack], resources)
 }
+
+// SetParameters says which parameters a stack was deployed with.
+func (s *Server) SetParameters(stack string, parameters map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parameters[stack] = maps.Clone(parameters)
+}
+
+// describeStacksResponse is the answer, as
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html has it.
+type describeStacksResponse struct {
+	XMLName    xml.Name    `xml:"DescribeStacksResponse"`
+	StackName  string      `xml:"DescribeStacksResult>Stacks>member>StackName"`
+	Parameters []parameter `xml:"DescribeStacksResult>Stacks>member>Parameters>member"`
+}
+
+type parameter struct{ ParameterKey, ParameterValue string }
 
 // describeStackResourcesResponse is the answer, as
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html has it.
@@ -73,21 +91,26 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		_ = xml.NewEncoder(w).Encode(errorResponse{Type: "Sender", Code: code, Message: message})
 	}
-	if action := r.FormValue("Action"); action != "DescribeStackResources" {
-		refuse("InvalidAction", "The action "+action+" is not known here.")
-		return
-	}
-	stack := r.FormValue("StackName")
+	stack, action := r.FormValue("StackName"), r.FormValue("Action")
 	s.mu.Lock()
-	resources, ok := maps.Clone(s.stacks[stack]), s.stacks[stack] != nil
+	resources, parameters, ok := maps.Clone(s.stacks[stack]), maps.Clone(s.parameters[stack]), s.stacks[stack] != nil
 	s.mu.Unlock()
-	if !ok {
+	switch {
+	case action != "DescribeStackResources" && action != "DescribeStacks":
+		refuse("InvalidAction", "The action "+action+" is not known here.")
+	case !ok:
 		refuse("ValidationError", "Stack with id "+stack+" does not exist")
-		return
+	case action == "DescribeStacks":
+		answer := describeStacksResponse{StackName: stack}
+		for _, name := range slices.Sorted(maps.Keys(parameters)) {
+			answer.Parameters = append(answer.Parameters, parameter{name, parameters[name]})
+		}
+		_ = xml.NewEncoder(w).Encode(answer)
+	default:
+		var answer describeStackResourcesResponse
+		for _, id := range slices.Sorted(maps.Keys(resources)) {
+			answer.Resources = append(answer.Resources, resource{stack, id, resources[id], "CREATE_COMPLETE"})
+		}
+		_ = xml.NewEncoder(w).Encode(answer)
 	}
-	var answer describeStackResourcesResponse
-	for _, id := range slices.Sorted(maps.Keys(resources)) {
-		answer.Resources = append(answer.Resources, resource{stack, id, resources[id], "CREATE_COMPLETE"})
-	}
-	_ = xml.NewEncoder(w).Encode(answer)
 }

@@ -295,7 +295,7 @@ func prefixes(folds bool) []string {
 	all := strings.Split("0123456789abcdef", "")
 	for c := '!'; c <= '~'; c++ {
 		isHex, isUpper := strings.ContainsRune("0123456789abcdef", c), c >= 'A' && c <= 'Z'
-		if !isHex && !(folds && isUpper) {
+		if skipped := folds && isUpper; !isHex && !skipped {
 			all = append(all, string(c))
 		}
 	}

@@ -23,23 +23,31 @@ func TestImport(t *testing.T) {
 		reason  migration.Reason
 	}{
 		"usernames": {
-			`{}`, migration.Account{Username: "ada", Enabled: true, Status: "CONFIRMED", Attributes: verified},
-			map[string]string{"username": "ada", "email": "ada@example.com", "email_verified": "true", "nickname": "Ada", "custom:old_sub": "s-1"}, "",
+			`{}`,
+			migration.Account{Username: "ada", Enabled: true, Status: "CONFIRMED", Attributes: verified},
+			map[string]string{"username": "ada", "email": "ada@example.com", "email_verified": "true", "nickname": "Ada", "custom:old_sub": "s-1"},
+			"",
 		},
 		"addresses for usernames": {
-			`{"UsernameAttributes":["email"]}`, migration.Account{Username: "ada", Enabled: true, Status: "CONFIRMED", Attributes: verified},
-			map[string]string{"username": "ada@example.com", "email": "ada@example.com", "email_verified": "true", "nickname": "Ada", "custom:old_sub": "s-1"}, "",
+			`{"UsernameAttributes":["email"]}`,
+			migration.Account{Username: "ada", Enabled: true, Status: "CONFIRMED", Attributes: verified},
+			map[string]string{"username": "ada@example.com", "email": "ada@example.com", "email_verified": "true", "nickname": "Ada", "custom:old_sub": "s-1"},
+			"",
 		},
 		"a username that is an alias there": {
-			`{"AliasAttributes":["email"]}`, migration.Account{Username: "ada@example.com", Enabled: true, Status: "RESET_REQUIRED", Attributes: verified},
-			map[string]string{"username": "s-1", "email": "ada@example.com", "email_verified": "true", "nickname": "Ada", "custom:old_sub": "s-1"}, "",
+			`{"AliasAttributes":["email"]}`,
+			migration.Account{Username: "ada@example.com", Enabled: true, Status: "RESET_REQUIRED", Attributes: verified},
+			map[string]string{"username": "s-1", "email": "ada@example.com", "email_verified": "true", "nickname": "Ada", "custom:old_sub": "s-1"},
+			"",
 		},
 		"no verified address": {
-			`{}`, migration.Account{Username: "ada", Enabled: true, Status: "CONFIRMED", Attributes: with(map[string]string{"email_verified": "false"})},
+			`{}`,
+			migration.Account{Username: "ada", Enabled: true, Status: "CONFIRMED", Attributes: with(map[string]string{"email_verified": "false"})},
 			nil, migration.NoVerifiedContact,
 		},
 		"no address for a username": {
-			`{"UsernameAttributes":["phone_number"]}`, migration.Account{Username: "ada", Enabled: true, Status: "CONFIRMED", Attributes: verified},
+			`{"UsernameAttributes":["phone_number"]}`,
+			migration.Account{Username: "ada", Enabled: true, Status: "CONFIRMED", Attributes: verified},
 			nil, migration.AttributeRejected,
 		},
 		"disabled": {

@@ -45,7 +45,12 @@ func TestDescribeStackResources(t *testing.T) {
 	if !errors.As(err, &api) || api.ErrorCode() != "ValidationError" || api.ErrorMessage() != "Stack with id "+dead+" does not exist" {
 		t.Errorf("a stack that is not there: %v", err)
 	}
-	if _, err := client.DescribeStacks(t.Context(), &awscloudformation.DescribeStacksInput{}); err == nil || !strings.Contains(err.Error(), "InvalidAction") {
+	server.SetParameters("live", map[string]string{"Mode": "<shadow>"})
+	stacks, err := client.DescribeStacks(t.Context(), &awscloudformation.DescribeStacksInput{StackName: aws.String("live")})
+	if err != nil || len(stacks.Stacks) != 1 || len(stacks.Stacks[0].Parameters) != 1 || *stacks.Stacks[0].Parameters[0].ParameterValue != "<shadow>" {
+		t.Errorf("parameters: %+v, %v", stacks, err)
+	}
+	if _, err := client.ListStacks(t.Context(), &awscloudformation.ListStacksInput{}); err == nil || !strings.Contains(err.Error(), "InvalidAction") {
 		t.Errorf("an action that is not known: %v", err)
 	}
 }

@@ -37,6 +37,10 @@ chaos: setup host ## Have 2,000 users sign in while everything fails at random, 
 simulate: ## Hold the verdicts of readiness to migrations whose users' habits are known; print tables (a few minutes)
 	@go run ./sandbox/cmd/simulate
 
+.PHONY: census
+census: setup host tool ## Count 100,000 users (CENSUS_USERS=…) of a local pool, as slowly as Cognito lets it (some minutes)
+	CENSUS_USERS=$(or $(CENSUS_USERS),100000) go test ./e2e -run '^TestCensusOfMany$$' -count=1 -timeout=60m -v
+
 .PHONY: build
 build: host $(FUNCTIONS:%=build/%/bootstrap) ## Build the functions to deploy (linux/arm64), and for this machine
 

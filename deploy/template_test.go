@@ -246,6 +246,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	const newPool = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${NewUserPoolId}"
 	const migrate, report, inspect, maintain, replay = "MigrateRole", "ReportRole", "InspectRole", "MaintainRole", "ReplayRole"
 	const confirm, groups = "ConfirmRole", "GroupsPolicy"
+	const census = "CensusRole"
 	all := grants(t)
 	for _, test := range []struct {
 		action   string
@@ -259,11 +260,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"dynamodb:Query", audit, []string{inspect, maintain, replay}},
 		{"dynamodb:GetItem", audit, []string{maintain}},
 		{"dynamodb:Scan", audit, []string{maintain}},
-		{"dynamodb:PutItem", progress, []string{confirm, maintain, migrate, replay}},
+		{"dynamodb:PutItem", progress, []string{census, confirm, maintain, migrate, replay}},
 		{"dynamodb:UpdateItem", progress, []string{confirm, maintain, migrate, replay}},
 		{"dynamodb:DeleteItem", progress, []string{maintain}},
 		{"dynamodb:BatchWriteItem", progress, nil},
-		{"dynamodb:GetItem", progress, []string{confirm, maintain, migrate, replay, report}},
+		{"dynamodb:GetItem", progress, []string{census, confirm, maintain, migrate, replay, report}},
+		{"dynamodb:BatchGetItem", progress, []string{census, inspect, maintain}},
 		{"dynamodb:Query", progress, []string{maintain, report}},
 		{"dynamodb:Scan", progress, []string{maintain}},
 		{"dynamodb:GetResourcePolicy", audit, []string{maintain}},
@@ -276,11 +278,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"cognito-idp:AdminInitiateAuth", oldPool, []string{migrate}},
 		{"cognito-idp:AdminGetUser", oldPool, []string{confirm, inspect, migrate}},
 		{"cognito-idp:DescribeUserPoolClient", oldPool, []string{inspect, migrate}},
-		{"sts:AssumeRole", "${OldPoolRoleArn}", []string{confirm, inspect, migrate}},
-		{"cognito-idp:ListUsers", oldPool, []string{confirm}},
+		{"sts:AssumeRole", "${OldPoolRoleArn}", []string{census, confirm, inspect, migrate}},
+		{"cognito-idp:ListUsers", oldPool, []string{census, confirm}},
 		{"cognito-idp:AdminListGroupsForUser", oldPool, []string{groups}},
 		{"cognito-idp:AdminGetUser", newPool, []string{confirm}},
-		{"cognito-idp:ListUsers", newPool, nil},
+		{"cognito-idp:ListUsers", newPool, []string{census}},
+		{"cognito-idp:DescribeUserPool", newPool, []string{census, inspect}},
 		{"cognito-idp:AdminAddUserToGroup", newPool, []string{groups}},
 	} {
 		var roles []string
@@ -297,7 +300,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	for _, g := range all {
 		asksCognito := strings.HasPrefix(g.action, "cognito-idp:")
 		readsEvents := strings.Contains(string(g.resource), "AuditTable")
-		if asksCognito && !slices.Contains([]string{migrate, inspect, confirm, groups}, g.role) || readsEvents && g.role == report {
+		if asksCognito && !slices.Contains([]string{migrate, inspect, confirm, groups, census}, g.role) || readsEvents && (g.role == report || g.role == census) {
 			t.Errorf("%s has %s on %s", g.role, g.action, g.resource)
 		}
 	}
@@ -336,6 +339,7 @@ func TestTheOldPoolIsAskedInOneWay(t *testing.T) {
 			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-MigrateRole-*",
 			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-InspectRole-*",
 			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-ConfirmRole-*",
+			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-CensusRole-*",
 		}},
 	}
 	if diff := cmp.Diff(conditions, trusted.Condition); diff != "" {
@@ -414,6 +418,26 @@ func TestConfirmIsFedWithWhoWasHandedOver(t *testing.T) {
 	}
 	if resources["GroupsPolicy"].Condition != "Groups" {
 		t.Error("confirm may read groups and put users into them whether or not groups are carried")
+	}
+}
+
+// A census lists users, and asks for none by name: Cognito would bill each of them. It writes what it counts, and reads records.
+func TestWhatACensusMay(t *testing.T) {
+	keys := func(keys ref) map[string]map[string]list[ref] {
+		return map[string]map[string]list[ref]{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": {keys}}}
+	}
+	want := map[string]map[string]map[string]list[ref]{
+		"cognito-idp:DescribeUserPool": nil, "cognito-idp:ListUsers": nil, "sts:AssumeRole": nil,
+		"dynamodb:BatchGetItem": keys("user#*"), "dynamodb:GetItem": keys("census*"), "dynamodb:PutItem": keys("census*"),
+	}
+	got := map[string]map[string]map[string]list[ref]{}
+	for _, g := range grants(t) {
+		if g.role == "CensusRole" && !strings.HasPrefix(g.action, "logs:") {
+			got[g.action] = g.condition
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -37,11 +37,19 @@ var toolBinary = sync.OnceValues(func() (string, error) {
 // tool asks a stack with the operator's tool, which knows no AWS but the local one.
 func tool(t *testing.T, stack *sandbox.Stack, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	return toolIn(t, stack, nil, args...)
+	return toolOf(t, local, stack, t.TempDir(), nil, args...)
 }
 
 // toolIn is tool with more variables.
 func toolIn(t *testing.T, stack *sandbox.Stack, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	return toolOf(t, local, stack, t.TempDir(), env, args...)
+}
+
+// toolOf is tool in another sandbox, in a folder, with more variables.
+func toolOf(
+	t *testing.T, in *sandbox.Sandbox, stack *sandbox.Stack, dir string, env []string, args ...string,
+) (stdout, stderr string, code int) {
 	t.Helper()
 	binary, err := toolBinary()
 	if err != nil {
@@ -49,8 +57,8 @@ func toolIn(t *testing.T, stack *sandbox.Stack, env []string, args ...string) (s
 	}
 	var out, said bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Env = append(append(local.Environ(), "STACK="+stack.Name, "HOME="+t.TempDir()), env...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), &out, &said
+	cmd.Env = append(append(in.Environ(), "STACK="+stack.Name, "HOME="+t.TempDir()), env...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &said
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

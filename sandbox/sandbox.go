@@ -64,6 +64,8 @@ type Sandbox struct {
 	CloudWatch     *cloudwatch.Server
 	CloudWatchLogs *cloudwatchlogs.Server
 
+	Region *cognito.Region // both pools, each behind its faults
+
 	// Faults before what the functions call: the pools, DynamoDB and SQS. Clients of the sandbox go past them.
 	OldFaults, NewFaults, DynamoDBFaults, SQSFaults *fault.Proxy
 
@@ -173,11 +175,11 @@ func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ 
 		}
 		s.closers = append(s.closers, (*proxy).Close)
 	}
-	s.region, err = cognito.StartRegion(map[string]string{OldPoolID: s.OldFaults.Endpoint(), NewPoolID: s.NewFaults.Endpoint()})
+	s.Region, err = cognito.StartRegion(map[string]string{OldPoolID: s.OldFaults.Endpoint(), NewPoolID: s.NewFaults.Endpoint()})
 	if err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, s.region.Close)
+	s.closers = append(s.closers, s.Region.Close)
 	return s, nil
 }
 
@@ -227,6 +229,7 @@ func (s *Sandbox) Environ() []string {
 		"AWS_SECRET_ACCESS_KEY=" + Credentials.SecretAccessKey,
 		"AWS_ENDPOINT_URL_CLOUDFORMATION=" + s.CloudFormation.Endpoint(),
 		"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=" + s.CloudWatchLogs.Endpoint(),
+		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + s.Region.Endpoint(),
 		"AWS_ENDPOINT_URL_LAMBDA=" + s.Lambda.Endpoint(),
 	}
 }
@@ -306,7 +309,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 	for name, value := range stack.env {
 		s.CloudFormation.PutParameters(stack.Name, map[string]string{parameter(name): value})
 	}
-	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "confirm"} {
+	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "confirm", "census"} {
 		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
 			return nil, err
 		}
@@ -328,9 +331,9 @@ func (st *Stack) deploy(name, function string) error {
 		timeout = 5 * time.Second // what Cognito waits
 	case "maintain":
 		timeout = 15 * time.Minute // as the template has it
-	case "confirm":
+	case "confirm", "census":
 		timeout = 15 * time.Minute
-		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.region.Endpoint())
+		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.Region.Endpoint())
 	}
 	return st.sandbox.Lambda.Deploy(lambda.Function{
 		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: environ, Concurrency: 100,
@@ -338,9 +341,11 @@ func (st *Stack) deploy(name, function string) error {
 }
 
 // Environ returns the variables that the stack's functions get, as NAME=value.
-func (st *Stack) Environ() []string {
+func (st *Stack) Environ() []string { return environ(st.env) }
+
+func environ(env map[string]string) []string {
 	var environ []string
-	for name, value := range st.env {
+	for name, value := range env {
 		environ = append(environ, name+"="+value)
 	}
 	return environ

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -85,6 +86,21 @@ func TestAnswersForPeople(t *testing.T) {
 	}
 	raw := map[string]any{"users": map[string]int{"migrated": 1}, "new": "member"} // of a newer version
 	rebuilt := map[string]any{"complete": true, "streams": 1_000, "events": 2_000, "records_written": 3, "tallies_written": 4}
+	four, two := 4, 2
+	counted := census.Result{
+		StartedAt: dawn, FinishedAt: noon, Complete: true,
+		Old: census.OldPool{
+			Counted: census.Counted{Users: 12_000, Estimated: 12_345}, Statuses: map[string]int{"confirmed": 1_000, "blocked": 1_000, "never_came": 10_000},
+			Remaining: 11_000, RemainingStates: map[string]int{"CONFIRMED": 10_990, "disabled.CONFIRMED": 10}, RemainingYears: map[string]int{"2019": 9_000, "2025": 2_000},
+		},
+		New: census.NewPool{Counted: census.Counted{Users: 6, Estimated: 900, Differs: true}, Linked: &four, Arrived: &four, LinkedWithoutRecord: &two, NoRecord: &two},
+	}
+	unlinked := counted
+	unlinked.New = census.NewPool{}
+	withCensus := struct {
+		progress.Progress
+		Census census.Result `json:"census"`
+	}{midway(), counted}
 	allRight := preflight.Report{Verdict: preflight.OK, Findings: []preflight.Issue{}}
 	for name, tt := range map[string]struct {
 		args   []string
@@ -92,6 +108,9 @@ func TestAnswersForPeople(t *testing.T) {
 		code   int
 	}{
 		"report":                        {[]string{"report"}, asks("progress", midway()), 0},
+		"report with a census":          {[]string{"report"}, asks("progress", withCensus), 0},
+		"census":                        {[]string{"census"}, asks("run", map[string]any{"result": counted}), 0},
+		"census without a link":         {[]string{"census"}, asks("run", map[string]any{"result": unlinked}), 0},
 		"report at the beginning":       {[]string{"report"}, asks("progress", bare), 0},
 		"report of trouble":             {[]string{"report"}, asks("progress", troubled), 0},
 		"report without queues":         {[]string{"report"}, asks("progress", blind), 0},

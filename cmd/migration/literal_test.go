@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -121,14 +122,15 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 	list := map[string]any{"users": []any{map[string]any{"sub": evil}}, "events": []any{event}}
 	finding := preflight.Issue{ID: evil, Severity: evil, What: evil, Why: evil, Mend: evil, Docs: evil}
 	checked := preflight.Report{Verdict: evil, Findings: []preflight.Issue{finding}}
+	counted := census.Result{Old: census.OldPool{RemainingStates: map[string]int{evil: 1}}}
 	answers := map[string]any{
-		"progress": p, "html": "<p>" + evil, "user": user, "blocked": list, "unconfirmed": list, "trail": list, "preflight": checked,
+		"run": map[string]any{"result": counted}, "progress": p, "html": "<p>" + evil, "user": user, "blocked": list, "unconfirmed": list, "trail": list, "preflight": checked,
 		"verify": v, "rebuild": map[string]any{"complete": true, "evil": evil}, "close": map[string]any{"closed": []string{evil}},
 	}
 	ask := func(_ string, question map[string]any) any { return answers[question["view"].(string)] }
 	fail := only(failure(evil))
 	for _, command := range []string{
-		"report", "report --json", "report --html", "user ada", "user ada --json", "blocked", "blocked --json", "blocked x", "blocked x --json",
+		"census", "census --json", "report", "report --json", "report --html", "user ada", "user ada --json", "blocked", "blocked --json", "blocked x", "blocked x --json",
 		"unconfirmed", "trail --from=2026-07-14", "trail --from=2026-07-14 --json", "preflight", "preflight --json", "verify", "verify --json",
 		"rebuild", "rebuild --json", "close", "close --json", "logs", "logs --json",
 	} {

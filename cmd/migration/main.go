@@ -24,7 +24,9 @@ type commands struct {
 	Region  string `placeholder:"REGION" help:"The stack's Region (default: as the AWS SDK finds it)."`
 	Profile string `placeholder:"NAME" help:"The profile to use (default: as the AWS SDK finds it)."`
 
-	Report reportCommand `cmd:"" group:"How far it is" help:"Say how far the migration is."`
+	Report    reportCommand    `cmd:"" group:"How far it is" help:"Say how far the migration is."`
+	Census    censusCommand    `cmd:"" group:"How far it is" help:"Count the users of both pools: how many are left."`
+	Remaining remainingCommand `cmd:"" group:"How far it is" help:"Say who is left, from the old pool itself."`
 
 	User        userCommand        `cmd:"" group:"For support" help:"Show one user's history, and what to tell that user."`
 	Blocked     blockedCommand     `cmd:"" group:"For support" help:"Count blocked users by reason, or list those of one reason."`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 )
@@ -31,7 +32,10 @@ func (c reportCommand) Run(ctx context.Context, s *stack, out *output) error {
 		}
 		return out.raw(page)
 	}
-	var p progress.Progress
+	var p struct {
+		progress.Progress
+		Census *census.Result `json:"census"`
+	}
 	raw, err := report.askInto(ctx, question{View: "progress"}, &p)
 	if err != nil {
 		return err
@@ -46,7 +50,8 @@ func (c reportCommand) Run(ctx context.Context, s *stack, out *output) error {
 		printBlocked(out, p.Blocked)
 	}
 	out.printf("\n")
-	printHealth(out, p)
+	printCensusLine(out, p.Census)
+	printHealth(out, p.Progress)
 	return nil
 }
 

@@ -115,6 +115,8 @@ type question struct {
 	Next      string `json:"next,omitempty"`
 	Seconds   int    `json:"seconds,omitempty"`
 	Anew      bool   `json:"anew,omitempty"`
+
+	Subs []string `json:"subs,omitempty"`
 }
 
 // ask asks the function and returns its answer. A *functionError holds the function's own words.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
@@ -45,6 +46,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	}
 	return request.Handler(slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		request.NewView("user", i.user),
+		request.NewView("records", i.records),
 		request.NewView("trail", i.trail),
 		request.NewView("blocked", i.blocked),
 		request.NewView("unconfirmed", i.unconfirmed),
@@ -93,6 +95,34 @@ func (i inspector) user(ctx context.Context, r userRequest) (any, error) {
 		return nil, err
 	}
 	return answer, nil
+}
+
+// maxRecords is how many users are asked for at once at most.
+const maxRecords = 100
+
+type recordsRequest struct {
+	Subs []string `json:"subs" request:"required"`
+}
+
+// Validate implements what request.NewView asks for.
+func (r recordsRequest) Validate() error {
+	if len(r.Subs) > maxRecords {
+		return fmt.Errorf(`"subs" has %d entries: allowed are %d`, len(r.Subs), maxRecords)
+	}
+	return nil
+}
+
+// records tells how far some users have come: the status of each who has a record, by sub.
+func (i inspector) records(ctx context.Context, r recordsRequest) (any, error) {
+	records, err := i.store.Records(ctx, r.Subs)
+	if err != nil {
+		return nil, err
+	}
+	statuses := map[string]migration.Status{}
+	for sub, record := range records {
+		statuses[sub] = record.Status
+	}
+	return map[string]any{"statuses": statuses}, nil
 }
 
 // eventsOfUser is how many of a user's events an answer holds at most, the oldest first: less than Lambda's limit of 6 MB.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/gauges"
@@ -36,9 +37,17 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		return nil, err
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
+	store := dynamo.New(aws, cfg.Tables, 2*time.Second)
 	r := reporter{
 		Collector: report.Collector{
-			Ledger:      dynamo.New(aws, cfg.Tables, 2*time.Second),
+			Ledger: store,
+			Census: func(ctx context.Context) (*census.Result, error) {
+				var result census.Result
+				if ok, err := store.KeptCensus(ctx, dynamo.CensusResult, &result); !ok || err != nil {
+					return nil, err
+				}
+				return &result, nil
+			},
 			Spool:       spool.New(aws, cfg.Spool, time.Second),
 			DeadLetters: spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second),
 			Log:         log,
@@ -73,5 +82,5 @@ func (r reporter) gauges(ctx context.Context, _ struct{}) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, gauges.Put(ctx, r.metrics, r.namespace, p)
+	return nil, gauges.Put(ctx, r.metrics, r.namespace, p.Progress)
 }

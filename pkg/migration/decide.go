@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Policy is what the operator chose.
@@ -123,14 +124,15 @@ type Answer struct {
 	Authentication   Authentication
 }
 
-// Account is a user of the old pool (AdminGetUser).
+// Account is a user of a pool, as AdminGetUser or ListUsers tells.
 type Account struct {
 	Sub        string
 	Username   string
 	Enabled    bool
 	Status     string // UserStatus, by its API name
 	Attributes map[string]string
-	Factors    []string // UserMFASettingList
+	Factors    []string  // UserMFASettingList; ListUsers does not tell
+	Modified   time.Time // UserLastModifiedDate; only listed users have it
 }
 
 // Authentication is the old pool's answer to the password. The zero value accepts nothing.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
@@ -15,26 +16,38 @@ type Queue interface {
 	Depth(ctx context.Context) (int, error)
 }
 
+// Report is how far a migration is: what was counted of the users who came, and of all who are in the pools. It names nobody.
+type Report struct {
+	progress.Progress
+	Census *census.Result `json:"census"` // the last that came to its end; null before it
+}
+
 // Collector collects the data of a report.
 type Collector struct {
 	Ledger             progress.Source
+	Census             func(context.Context) (*census.Result, error) // the last that came to its end; nil before it
 	Spool, DeadLetters Queue
 	Log                *slog.Logger
 }
 
 // Collect returns the progress as it is now. If the queues can't be asked, the progress and the log say so, and the other figures are
 // there.
-func (c Collector) Collect(ctx context.Context) (progress.Progress, error) {
+func (c Collector) Collect(ctx context.Context) (Report, error) {
 	p, err := progress.Collect(ctx, c.Ledger, time.Now())
 	if err != nil {
-		return p, err
+		return Report{}, err
 	}
+	counted, err := c.Census(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	report := Report{p, counted}
 	waiting, err := c.Spool.Depth(ctx)
 	dead, deadErr := c.DeadLetters.Depth(ctx)
 	if err := errors.Join(err, deadErr); err != nil {
 		c.Log.LogAttrs(ctx, slog.LevelError, "the spool could not be asked", slog.String("fault", redact.Error(err)))
-		return p, nil
+		return report, nil
 	}
-	p.Spool = &progress.Spool{Waiting: waiting, DeadLetters: dead}
-	return p, nil
+	report.Spool = &progress.Spool{Waiting: waiting, DeadLetters: dead}
+	return report, nil
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
@@ -46,25 +47,27 @@ const (
 )
 
 // Page returns a whole page. It is static and complete in itself: no script, and nothing to load.
-func Page(p progress.Progress, theme Theme) (string, error) { return render("page", p, theme) }
+func Page(r Report, theme Theme) (string, error) { return render("page", r, theme) }
 
 // Widget returns what a CloudWatch custom widget shows: HTML without a page around it, and without scripts, which CloudWatch would
 // strip. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_about.html
-func Widget(p progress.Progress, theme Theme) (string, error) { return render("view", p, theme) }
+func Widget(r Report, theme Theme) (string, error) { return render("view", r, theme) }
 
 // WidgetDescription is what a widget answers to {"describe": true}, in Markdown.
 const WidgetDescription = `### Progress of the Cognito user migration
 Shows how many users have moved, who is blocked by what, and what failed today. It takes no parameters.
 `
 
-func render(name string, p progress.Progress, theme Theme) (string, error) {
+func render(name string, r Report, theme Theme) (string, error) {
 	data := struct {
 		Progress    progress.Progress
+		Census      *census.Result
 		Theme       Theme
 		Today       ledger.Totals
 		Light, Dark template.HTML
 		Version     string // of the function that shows it
-	}{Progress: p, Theme: theme, Version: version.String()}
+	}{Progress: r.Progress, Census: r.Census, Theme: theme, Version: version.String()}
+	p := r.Progress
 	for _, day := range p.Days {
 		if day.Day == ledger.Day(p.AsOf) {
 			data.Today = day.Totals

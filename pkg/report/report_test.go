@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
@@ -17,7 +18,7 @@ import (
 var now = time.Date(2026, 7, 14, 12, 0, 0, 0, time.UTC)
 
 // after is the progress after so many days.
-func after(days int) progress.Progress {
+func after(days int) report.Report {
 	var tallies []ledger.Tally
 	for i := range days {
 		day := now.AddDate(0, 0, i+1-days)
@@ -25,17 +26,25 @@ func after(days int) progress.Progress {
 			"+migrated": 1400, "Authentication.migrated": 1400, "Authentication.failed.timeout": 3, "+blocked.disabled": 10,
 		}, day))
 	}
-	return progress.From(tallies, now)
+	return report.Report{Progress: progress.From(tallies, now)}
 }
 
 // A page is whole from the first day, before any event, to two years and a million users later.
 func TestPage(t *testing.T) {
+	counted := after(1)
+	counted.Census = &census.Result{
+		StartedAt: now.Add(-time.Hour), FinishedAt: now, Complete: true,
+		Old: census.OldPool{Counted: census.Counted{Users: 10_000, Estimated: 12_000, Differs: true}, Remaining: 8_600},
+	}
 	for name, tt := range map[string]struct {
-		progress progress.Progress
+		progress report.Report
 		want     []string
 		picture  bool
 	}{
-		"before the first event": {after(0), []string{"0 of 0 users", "no event yet", "Nobody", "could not be asked"}, false},
+		"with a census": {counted, []string{
+			"1,400 of 10,000 users of the old pool have moved (14%), 8,600 are left", "counted 2026-07-14 11:00 UTC", "Cognito estimates 12,000",
+		}, true},
+		"before the first event": {after(0), []string{"How many are left is not counted yet", "0 of 0 users", "no event yet", "Nobody", "could not be asked"}, false},
 		"on the first day":       {after(1), []string{"1,400 of 1,410 users", "99.2%", "Failures today: <span class=\"bad\">3"}, true},
 		"after two years":        {after(730), []string{"1,022,000 of 1,029,300 users"}, true},
 	} {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"log/slog"
 
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
 )
 
@@ -14,7 +13,7 @@ type Handler = func(context.Context, json.RawMessage) (any, error)
 
 // OrWidget answers a dashboard's custom widget, which sends fields that no view takes, and passes every other request to next.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_create.html
-func OrWidget(log *slog.Logger, collect func(context.Context) (progress.Progress, error), next Handler) Handler {
+func OrWidget(log *slog.Logger, collect func(context.Context) (Report, error), next Handler) Handler {
 	return func(ctx context.Context, raw json.RawMessage) (any, error) {
 		var dashboard struct {
 			Describe bool `json:"describe"` // a widget that is being set up

@@ -41,6 +41,16 @@ const describeUserPool = () => ({
   UserPool: { ...userPoolToResponseObject(pool.options), EstimatedNumberOfUsers: Object.keys(pool.users).length },
 });
 
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_GetCSVHeader.html
+const getCSVHeader = (_ctx, { UserPoolId }) => ({
+  CSVHeader: [
+    ...pool.options.SchemaAttributes.map(({ Name }) => Name).filter((name) => name !== "sub"),
+    "cognito:mfa_enabled",
+    "cognito:username",
+  ],
+  UserPoolId,
+});
+
 // What is not set up is left out.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_GetUserPoolMfaConfig.html
 async function getUserPoolMfaConfig(ctx, req) {
@@ -61,6 +71,7 @@ const operations = {
   CreateGroup: createGroup,
   DescribeUserPool: describeUserPool,
   ForgotPassword: forgotPassword,
+  GetCSVHeader: getCSVHeader,
   GetUserPoolMfaConfig: getUserPoolMfaConfig,
   ListGroups: listGroups,
   ListUserPoolClients: listUserPoolClients,

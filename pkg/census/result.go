@@ -1,0 +1,101 @@
+package census
+
+import (
+	"strings"
+	"time"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+)
+
+// Result is what a census came to. It names nobody.
+type Result struct {
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	Complete   bool      `json:"complete"` // both pools were walked to the end; if not, so far only what follows
+	Old        OldPool   `json:"old"`
+	New        NewPool   `json:"new"`
+}
+
+// Counted is how many users a pool has.
+type Counted struct {
+	Users     int            `json:"users"`
+	Estimated int            `json:"estimated"` // by Cognito itself, nobody knows when
+	Differs   bool           `json:"differs"`   // the two are so far apart that one of them is doubtful
+	States    map[string]int `json:"states"`    // users by UserStatus; disabled accounts by disabled.UserStatus
+}
+
+// OldPool is what the old pool's users came to.
+type OldPool struct {
+	Counted
+	Statuses        map[string]int `json:"statuses"`         // by the record's status; never_came without a record
+	Remaining       int            `json:"remaining"`        // neither migrated nor confirmed
+	RemainingStates map[string]int `json:"remaining_states"` // of these, as states
+	RemainingYears  map[string]int `json:"remaining_years"`  // of these, by the year in which the account was last modified
+}
+
+// Moved is how many of the users of the old pool were handed over to the new one.
+func (o OldPool) Moved() int { return o.Users - o.Remaining }
+
+// NewPool is what the new pool's users came to. What is told by the link is null if no rule makes one: not measured.
+type NewPool struct {
+	Counted
+	Linked              *int `json:"linked"`                // users who carry the sub of the old pool
+	Arrived             *int `json:"arrived"`               // of these, those with a record, enabled and CONFIRMED
+	LinkedWithoutRecord *int `json:"linked_without_record"` // of these, those whom no record knows
+	NoRecord            *int `json:"no_record"`             // users whom no record knows, with a link or without: signed up there, or imported
+}
+
+// Result sums a state up. The link is that of the Counter.
+func (s State) Result(link string) Result {
+	olds, news := s.Old.sum(), s.New.sum()
+	r := Result{
+		StartedAt: s.StartedAt, Complete: s.Done(),
+		Old: OldPool{
+			Counted: s.Old.counted(olds), Statuses: of(olds, statuses), Remaining: olds[remaining],
+			RemainingStates: of(olds, remainingStates), RemainingYears: of(olds, remainingYears),
+		},
+		New: NewPool{Counted: s.New.counted(news)},
+	}
+	if link != "" {
+		for name, into := range map[string]**int{
+			linked: &r.New.Linked, arrived: &r.New.Arrived, unknownLinks: &r.New.LinkedWithoutRecord, noRecord: &r.New.NoRecord,
+		} {
+			n := news[name]
+			*into = &n
+		}
+	}
+	return r
+}
+
+func (w walk) sum() migration.Counters {
+	all := migration.Counters{}
+	for _, c := range w.Chains {
+		all.Add(c.Counts)
+	}
+	return all
+}
+
+// An estimate may be old: it is doubtful only if it is far off, in users and in parts of them.
+const (
+	farUsers = 100
+	farParts = 20 // a twentieth
+)
+
+func (w walk) counted(counts migration.Counters) Counted {
+	n := counts[users]
+	off := max(n, w.Estimated) - min(n, w.Estimated)
+	return Counted{
+		Users: n, Estimated: w.Estimated, Differs: w.done() && off > farUsers && off > max(n, w.Estimated)/farParts, States: of(counts, states),
+	}
+}
+
+// of returns the counts of a group.
+func of(counts migration.Counters, group string) map[string]int {
+	all := map[string]int{}
+	for key, n := range counts {
+		if name, ok := strings.CutPrefix(key, group); ok {
+			all[name] = n
+		}
+	}
+	return all
+}

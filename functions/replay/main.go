@@ -32,6 +32,6 @@ func run(ctx context.Context, environ []string) (func(context.Context, events.SQ
 	if err != nil {
 		return nil, err
 	}
-	l := ledger.New(dynamo.New(aws, cfg.Tables, 2*time.Second), cfg.Windows, time.Now)
+	l := ledger.New(dynamo.New(aws, cfg.Tables, 8*time.Second), cfg.Windows, time.Now)
 	return replay.New(cfg.Replay, l, slog.New(slog.NewJSONHandler(os.Stdout, nil)), time.Now).Handle, nil
 }

@@ -69,9 +69,8 @@ type Sandbox struct {
 	// Faults before what the functions call: the pools, DynamoDB and SQS. Clients of the sandbox go past them.
 	OldFaults, NewFaults, DynamoDBFaults, SQSFaults *fault.Proxy
 
-	region    *cognito.Region // leads to either pool, through their faults
-	functions string          // folder of the compiled functions
-	newPool   string          // the new pool's shape, as make deploy reads it
+	functions string // folder of the compiled functions
+	newPool   string // the new pool's shape, as make deploy reads it
 	closers   []func()
 }
 

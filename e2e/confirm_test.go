@@ -113,6 +113,22 @@ func whys(t *testing.T, stack *sandbox.Stack, u cognito.User) []string {
 	return all
 }
 
+// Confirm asks an old pool in another account as the role of that account, as sign-ins do.
+func TestConfirmAsksAnOldPoolInAnotherAccount(t *testing.T) {
+	t.Parallel()
+	server, env := otherAccount(t)
+	stack := confirming(t, env)
+	u := newUser(t, nil)
+	handOver(t, stack, u, ago(time.Hour), asMade)
+	confirmAll(t, stack)
+	if got := status(t, stack, u); got != migration.StatusConfirmed {
+		t.Errorf("the user is %s, want confirmed: %s", got, stack.Logs("confirm"))
+	}
+	if server.Issued() == 0 {
+		t.Error("confirm asked the old pool with its own credentials, want the role's")
+	}
+}
+
 // From the sign-in to the confirmation, by way of the audit table's stream: who signs in or finishes the reset is confirmed, and who leaves
 // it unfinished is not.
 func TestUsersWhoSignInAreConfirmed(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 )
@@ -19,11 +20,20 @@ type figure struct {
 // figures are numbers by "group/name".
 type figures map[string]int
 
+// reportAnswer is the report's answer to the view progress.
+type reportAnswer struct {
+	progress.Progress
+	Census census.Result `json:"census"`
+}
+
 // expected counts what the demo had its users do.
 func expected(users int) figures {
-	f := figures{"ledger/found wrong": 0}
+	f := figures{"ledger/found wrong": 0, "users of the old pool/in all": users}
 	for i := range users {
 		s := of(i)
+		if s.status != migration.StatusMigrated && s.status != migration.StatusConfirmed {
+			f["users of the old pool/left"]++
+		}
 		if s.status == "" {
 			continue
 		}
@@ -59,12 +69,13 @@ func expected(users int) figures {
 }
 
 // reported takes the same numbers out of the report.
-func reported(p progress.Progress, inNewPool, whole int) figures {
+func reported(p reportAnswer, inNewPool, whole int) figures {
 	f := figures{
 		"users/attempted": p.Users.Attempted, "users/blocked": p.Users.Blocked,
 		"users/migrated": p.Users.Migrated, "users/confirmed": p.Users.Confirmed,
 		"attempts/migrated": p.Attempts.Migrated, "attempts/rejected": p.Attempts.Rejected, "attempts/failed": p.Attempts.Failed,
 		"attempts/reoffered": p.Reoffered, "users of the new pool/in all": inNewPool,
+		"users of the old pool/in all": p.Census.Old.Users, "users of the old pool/left": p.Census.Old.Remaining,
 		"users of the new pool/with the attributes of the rules": whole,
 	}
 	if v := p.Verification; v != nil && v.Complete {
@@ -92,7 +103,7 @@ func reported(p progress.Progress, inNewPool, whole int) figures {
 func compare(done, reported figures) []figure {
 	all := maps.Clone(done)
 	maps.Copy(all, reported)
-	order := []string{"users", "blocked", "users of the new pool", "attempts"}
+	order := []string{"users", "blocked", "users of the old pool", "users of the new pool", "attempts"}
 	rank := func(f figure) int {
 		if i := slices.Index(order, f.group); i >= 0 {
 			return i

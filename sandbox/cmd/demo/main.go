@@ -21,9 +21,9 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/process"
@@ -94,6 +94,9 @@ func run(ctx context.Context) error {
 	if err := confirm(ctx, stack); err != nil {
 		return err
 	}
+	if err := takeCensus(ctx, stack); err != nil {
+		return err
+	}
 	if _, err := stack.Invoke(ctx, "maintain", []byte(`{"view":"verify"}`)); err != nil {
 		return err
 	}
@@ -152,6 +155,27 @@ func confirm(ctx context.Context, stack *sandbox.Stack) error {
 	return nil
 }
 
+// takeCensus has the users of both pools counted, as the stack does once a day. A large pool takes more than one invocation.
+func takeCensus(ctx context.Context, stack *sandbox.Stack) error {
+	began := time.Now()
+	for {
+		answer, err := stack.Invoke(ctx, "census", []byte(`{"view":"run"}`))
+		if err != nil {
+			return err
+		}
+		var status struct {
+			Result *census.Result `json:"result"`
+		}
+		if err := json.Unmarshal(answer, &status); err != nil {
+			return err
+		}
+		if status.Result != nil {
+			fmt.Printf("The users of both pools were counted, in %.1f s.\n\n", time.Since(began).Seconds())
+			return nil
+		}
+	}
+}
+
 // showHistory shows what happened to the first user with a second factor, as support would see it.
 func showHistory(ctx context.Context, stack *sandbox.Stack, users []cognito.User) error {
 	var username string
@@ -201,7 +225,7 @@ func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 	if err != nil {
 		return err
 	}
-	var p progress.Progress
+	var p reportAnswer
 	if err := json.Unmarshal(answer, &p); err != nil {
 		return err
 	}
@@ -226,8 +250,8 @@ func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 	if !exact {
 		return errDiffers
 	}
-	fmt.Printf("%d of the %d users who came have moved, and the new pool has %d of them ready to sign in. Every figure is what the demo did.\n",
-		p.Users.HandedOver(), p.Users.Seen(), p.Users.Confirmed)
+	fmt.Printf("%d of the %d users who came have moved, and the new pool has %d of them ready to sign in. %d are left in the old pool.\n"+
+		"Every figure is what the demo did.\n", p.Users.HandedOver(), p.Users.Seen(), p.Users.Confirmed, p.Census.Old.Remaining)
 	return nil
 }
 

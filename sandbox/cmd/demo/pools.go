@@ -26,8 +26,9 @@ var pools = sandbox.Pools{
 
 // bridge is the configuration that gets users from the one to the other, beside the new pool's shape.
 var bridge = map[string]string{
-	"ATTRIBUTES": "custom:old_sub=sub,custom:org=custom:tenant,-custom:legacy",
-	"TYPED_NAME": "typed",
+	"CENSUS_RATE": "25",
+	"ATTRIBUTES":  "custom:old_sub=sub,custom:org=custom:tenant,-custom:legacy",
+	"TYPED_NAME":  "typed",
 }
 
 func custom(names ...string) []types.SchemaAttributeType {

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -217,12 +219,13 @@ const (
 	maxPassword = 256
 )
 
-// usernamePattern is the form of a username. Cognito refuses a request with any other name as badly formed, and has no such user.
+// isUsername tells whether a name has the form of a username, [\p{L}\p{M}\p{S}\p{N}\p{P}]+. Cognito refuses a request with any other name
+// as badly formed, and has no such user.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
-var usernamePattern = regexp.MustCompile(`^[\p{L}\p{M}\p{S}\p{N}\p{P}]+$`)
-
 func isUsername(s string) bool {
-	return usernamePattern.MatchString(s) && utf8.RuneCountInString(s) <= maxUsername
+	return s != "" && utf8.RuneCountInString(s) <= maxUsername && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P)
+	})
 }
 
 // Lookup looks the user up.

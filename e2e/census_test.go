@@ -253,7 +253,10 @@ func TestCensusInATurmoil(t *testing.T) {
 	}
 	runs := 0
 	var got census.Result
-	for {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
+		if time.Now().After(deadline) {
+			t.Fatal("the census comes to no end")
+		}
 		s, err := askCensus(t, stack, `{"view":"run","seconds":1}`)
 		must(err)
 		if s.Running == nil {

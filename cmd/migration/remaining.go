@@ -116,7 +116,8 @@ func policyOf(parameters map[string]string) (migration.Policy, error) {
 
 // remaining hands on who is left, with the status of the record.
 func (w *walk) remaining(ctx context.Context, take func(a migration.Account, status string) error) error {
-	estimated, err := listusers.Estimate(ctx, w.old, w.oldID)
+	listing := listusers.Listing{Client: w.old, Limiter: w.limiter, PoolID: w.oldID}
+	estimated, err := listing.Estimate(ctx)
 	if err != nil {
 		return w.stack.explain(ctx, err)
 	}
@@ -124,7 +125,7 @@ func (w *walk) remaining(ctx context.Context, take func(a migration.Account, sta
 	defer meter.end()
 	for token, first := "", true; first || token != ""; first = false {
 		var accounts []migration.Account
-		accounts, token, err = listusers.List(ctx, w.old, w.limiter, listusers.Query{PoolID: w.oldID}, token)
+		accounts, token, err = listing.List(ctx, "", token)
 		if err != nil {
 			return w.stack.explain(ctx, err)
 		}

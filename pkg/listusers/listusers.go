@@ -24,31 +24,32 @@ import (
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
 const maxPage = 60
 
-// Query says which users to list.
-type Query struct {
+// Listing is a pool as a list of users.
+type Listing struct {
+	Client     *cognito.Client
+	Limiter    *rate.Limiter
 	PoolID     string
-	Prefix     string   // of the users' sub; empty lists all
 	Attributes []string // to give of each user; none gives all. Cognito refuses a list by attributes that a user lacks: sub is safe
 }
 
-// List returns a page of at most 60 users, and the token of the page after it; no token after the last. A page may be shorter, even
+// List returns a page of at most 60 of the users whose sub begins with a prefix, which may be empty, and the token of the page after it; no token after the last. A page may be shorter, even
 // empty, with more to come. The first page has no token. A token is good for an hour: then the error is an *InvalidTokenError, and the
 // list has to be begun again. Each try of a call waits for the limiter.
-func List(ctx context.Context, client *cognito.Client, limiter *rate.Limiter, q Query, token string) ([]migration.Account, string, error) {
-	input := &cognito.ListUsersInput{UserPoolId: &q.PoolID, Limit: aws.Int32(maxPage), AttributesToGet: q.Attributes}
-	if q.Prefix != "" {
-		input.Filter = aws.String(`sub ^= "` + quoted.Replace(q.Prefix) + `"`)
+func (l Listing) List(ctx context.Context, prefix, token string) ([]migration.Account, string, error) {
+	input := &cognito.ListUsersInput{UserPoolId: &l.PoolID, Limit: aws.Int32(maxPage), AttributesToGet: l.Attributes}
+	if prefix != "" {
+		input.Filter = aws.String(`sub ^= "` + quoted.Replace(prefix) + `"`)
 	}
 	if token != "" {
 		input.PaginationToken = &token
 	}
-	out, err := client.ListUsers(ctx, input, patient, limited(limiter))
+	out, err := l.Client.ListUsers(ctx, input, patient, limited(l.Limiter))
 	var refused *types.InvalidParameterException
 	switch {
 	case token != "" && errors.As(err, &refused):
 		return nil, "", &InvalidTokenError{err}
 	case err != nil:
-		return nil, "", fmt.Errorf("list the users of %s: %w", q.PoolID, err)
+		return nil, "", fmt.Errorf("list the users of %s: %w", l.PoolID, err)
 	}
 	accounts := make([]migration.Account, len(out.Users))
 	for i, u := range out.Users {
@@ -71,12 +72,12 @@ func account(u types.UserType) migration.Account {
 	return a
 }
 
-// Estimate returns how many users Cognito believes that a pool has. Nobody says how old that is.
+// Estimate returns how many users Cognito believes that the pool has. Nobody says how old that is.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
-func Estimate(ctx context.Context, client *cognito.Client, poolID string) (int, error) {
-	out, err := client.DescribeUserPool(ctx, &cognito.DescribeUserPoolInput{UserPoolId: &poolID}, patient)
+func (l Listing) Estimate(ctx context.Context) (int, error) {
+	out, err := l.Client.DescribeUserPool(ctx, &cognito.DescribeUserPoolInput{UserPoolId: &l.PoolID}, patient)
 	if err != nil {
-		return 0, fmt.Errorf("ask how many users %s has: %w", poolID, err)
+		return 0, fmt.Errorf("ask how many users %s has: %w", l.PoolID, err)
 	}
 	return int(out.UserPool.EstimatedNumberOfUsers), nil
 }

@@ -58,7 +58,7 @@ func TestTheLimiterIsShared(t *testing.T) {
 	var group errgroup.Group
 	for range calls {
 		group.Go(func() error {
-			_, _, err := listusers.List(t.Context(), client, limiter, listusers.Query{PoolID: "eu-west-1_oLdP00l01"}, "")
+			_, _, err := listusers.Listing{Client: client, Limiter: limiter, PoolID: "eu-west-1_oLdP00l01"}.List(t.Context(), "", "")
 			return err
 		})
 	}
@@ -75,7 +75,7 @@ func TestEachTryWaits(t *testing.T) {
 	client, asked := pool(t, func(w http.ResponseWriter, _ int) { refuse(w, "TooManyRequestsException") })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	_, _, err := listusers.List(ctx, client, rate.NewLimiter(rate.Every(time.Hour), 1), listusers.Query{PoolID: "eu-west-1_oLdP00l01"}, "")
+	_, _, err := listusers.Listing{Client: client, Limiter: rate.NewLimiter(rate.Every(time.Hour), 1), PoolID: "eu-west-1_oLdP00l01"}.List(ctx, "", "")
 	if err == nil || len(asked()) != 1 {
 		t.Errorf("%v after %d tries", err, len(asked()))
 	}
@@ -86,8 +86,9 @@ func TestWhatIsAsked(t *testing.T) {
 		_, _ = io.WriteString(w, `{"Users":[{"Username":"ada","Enabled":true,"UserStatus":"CONFIRMED","UserLastModifiedDate":1784000000,
 			"Attributes":[{"Name":"sub","Value":"s-1"}]}],"PaginationToken":"next"}`)
 	})
-	accounts, next, err := listusers.List(t.Context(), client, rate.NewLimiter(1, 1),
-		listusers.Query{PoolID: "eu-west-1_oLdP00l01", Prefix: `a"\`, Attributes: []string{"sub"}}, "token")
+	accounts, next, err := listusers.Listing{Client: client, Limiter: rate.NewLimiter(1, 1), PoolID: "eu-west-1_oLdP00l01", Attributes: []string{"sub"}}.List(
+		t.Context(), `a"\`, "token",
+	)
 	if err != nil || next != "next" || len(accounts) != 1 || accounts[0].Sub != "s-1" || !accounts[0].Enabled || accounts[0].Modified.Unix() != 1784000000 {
 		t.Errorf("%+v, %q, %v", accounts, next, err)
 	}
@@ -101,7 +102,7 @@ func TestWhatIsAsked(t *testing.T) {
 func TestTokensThatExpired(t *testing.T) {
 	client, _ := pool(t, func(w http.ResponseWriter, _ int) { refuse(w, "InvalidParameterException") })
 	for token, want := range map[string]bool{"old": true, "": false} {
-		_, _, err := listusers.List(t.Context(), client, rate.NewLimiter(1, 1), listusers.Query{PoolID: "eu-west-1_oLdP00l01"}, token)
+		_, _, err := listusers.Listing{Client: client, Limiter: rate.NewLimiter(1, 1), PoolID: "eu-west-1_oLdP00l01"}.List(t.Context(), "", token)
 		var invalid *listusers.InvalidTokenError
 		if got := errors.As(err, &invalid); err == nil || got != want {
 			t.Errorf("token %q: %v", token, err)

@@ -1,30 +1,12 @@
 package oldpool
 
 import (
-	"context"
-
 	"golang.org/x/time/rate"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/listusers"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// Listing is the pool as a list of users. Of a user's attributes it gives the sub alone.
-type Listing struct {
-	pool    *Pool
-	limiter *rate.Limiter
-}
-
-// Listing returns the pool's listing. It asks no more often than the limiter lets it.
-func (p *Pool) Listing(limiter *rate.Limiter) Listing { return Listing{p, limiter} }
-
-// List returns a page of the users whose sub begins with a prefix, as listusers.List does.
-func (l Listing) List(ctx context.Context, prefix, token string) ([]migration.Account, string, error) {
-	query := listusers.Query{PoolID: l.pool.config.UserPoolID, Prefix: prefix, Attributes: []string{"sub"}}
-	return listusers.List(ctx, l.pool.lookup, l.limiter, query, token)
-}
-
-// Estimate returns how many users Cognito believes that the pool has.
-func (l Listing) Estimate(ctx context.Context) (int, error) {
-	return listusers.Estimate(ctx, l.pool.lookup, l.pool.config.UserPoolID)
+// Listing returns the pool as a list of users, with the sub alone of their attributes.
+func (p *Pool) Listing(limiter *rate.Limiter) listusers.Listing {
+	return listusers.Listing{Client: p.lookup, Limiter: limiter, PoolID: p.config.UserPoolID, Attributes: []string{"sub"}}
 }

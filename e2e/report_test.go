@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -287,6 +288,34 @@ func TestReportStaysCheap(t *testing.T) {
 	t.Logf("%.1f read units", units)
 	if units == 0 || units > 100 {
 		t.Errorf("%.1f read units, want at most 100", units)
+	}
+}
+
+// A month that an earlier version closed lacks some figures of its days: that is no finding, and closing days adds them.
+func TestMonthsOfEarlierVersions(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	_, table := tablesOf(stack)
+	checker := fsck.New(store(stack))
+	first := time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
+	writeDays(t, stack, first, 15, 2)
+	if _, err := checker.Close(t.Context(), first.AddDate(0, 0, 20)); err != nil {
+		t.Fatal(err)
+	}
+	written := table.get(t, "tally#months", "2026-01")
+	earlier := table.get(t, "tally#months", "2026-01")
+	for _, day := range earlier["days"].(*types.AttributeValueMemberM).Value {
+		for _, figure := range []string{"came", "blocked", "released"} {
+			delete(day.(*types.AttributeValueMemberM).Value, figure)
+		}
+	}
+	table.put(t, earlier)
+	isClean(t, stack)
+	if closed, err := checker.Close(t.Context(), first.AddDate(0, 0, 20)); err != nil || !slices.Equal(closed, []string{"2026-01"}) {
+		t.Errorf("closed %v, %v", closed, err)
+	}
+	if diff := cmp.Diff(written, table.get(t, "tally#months", "2026-01"), cmpopts.IgnoreUnexported(types.AttributeValueMemberM{}, types.AttributeValueMemberN{}, types.AttributeValueMemberS{})); diff != "" {
+		t.Errorf("the month (-want +got):\n%s", diff)
 	}
 }
 

@@ -54,15 +54,29 @@ type Totals struct {
 	Rejected       int `json:"rejected"`
 	Failed         int `json:"failed"`
 	FirstHandovers int `json:"arrived"` // users handed over for the first time
+
+	// Months that were closed by versions before these figures do not have them: closing days adds them.
+	Came     int `json:"came"`     // users handed over or blocked for the first time; those who were blocked before are not counted again
+	Blocked  int `json:"blocked"`  // how often a user became blocked, by whatever reason
+	Released int `json:"released"` // how often a user stopped being blocked by a reason
 }
 
 // DayTally makes the tally of a day.
 func DayTally(day string, counters migration.Counters, recordedAt time.Time) Tally {
 	var t Totals
+	unasked := 0 // users who became confirmed without having been handed over
 	for key, n := range counters {
 		switch c := migration.ParseCounter(key); {
 		case c.Entered && c.Status == migration.StatusMigrated:
 			t.FirstHandovers += n
+		case c.Entered && c.Status == migration.StatusConfirmed:
+			unasked += n
+		case c.Left && c.Status == migration.StatusMigrated:
+			unasked -= n
+		case c.Entered && c.Status == migration.StatusBlocked:
+			t.Blocked += n
+		case c.Left && c.Status == migration.StatusBlocked:
+			t.Released += n
 		case c.Outcome == migration.Migrated:
 			t.Migrated += n
 		case c.Outcome == migration.Rejected:
@@ -71,6 +85,9 @@ func DayTally(day string, counters migration.Counters, recordedAt time.Time) Tal
 			t.Failed += n
 		}
 	}
+	// Every release is a user who moves, or who is blocked otherwise: both have come before. The counters do not tell whether a user who
+	// was confirmed without a handover had been blocked. So as many releases as may be such users are not taken off: rather a user too many.
+	t.Came = t.FirstHandovers + t.Blocked - t.Released + min(t.Released, max(0, unasked))
 	return Tally{Period: day, Counters: counters, RecordedAt: recordedAt, Days: map[string]Totals{day: t}}
 }
 

@@ -193,7 +193,7 @@ func writeAtOnce(t *testing.T, s Store) {
 	}
 	wantTallies := []ledger.Tally{{
 		Period: "2026-07-14", RecordedAt: recorded, Counters: migration.Counters{"Authentication.migrated": 1, "+migrated": 1},
-		Days: map[string]ledger.Totals{"2026-07-14": {Migrated: 1, FirstHandovers: 1}},
+		Days: map[string]ledger.Totals{"2026-07-14": {Migrated: 1, FirstHandovers: 1, Came: 1}},
 	}}
 	if diff := cmp.Diff(wantTallies, tallies); diff != "" {
 		t.Errorf("tallies (-want +got):\n%s", diff)
@@ -282,7 +282,7 @@ func recordBehind(t *testing.T, s Store) {
 		t.Errorf("a record was written: %+v, %v", record, err)
 	}
 	tallies, err := s.Tallies(t.Context())
-	if err != nil || len(tallies) != 1 || tallies[0].Days["2026-07-14"] != (ledger.Totals{Migrated: 1, FirstHandovers: 1}) {
+	if err != nil || len(tallies) != 1 || tallies[0].Days["2026-07-14"] != (ledger.Totals{Migrated: 1, FirstHandovers: 1, Came: 1}) {
 		t.Errorf("something was counted: %+v, %v", tallies, err)
 	}
 }

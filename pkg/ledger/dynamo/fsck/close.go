@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
@@ -24,14 +25,42 @@ func (c *Checker) Close(ctx context.Context, now time.Time) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	earlier, err := c.closedEarlier(ctx)
+	if err != nil {
+		return nil, err
+	}
 	after := table.Beginning
-	if lastDay != table.Beginning {
+	if lastDay != table.Beginning && !earlier {
 		if after, err = table.AddDays(lastDay, -closedAgain); err != nil {
 			return nil, err
 		}
 	}
 	written, _, err := c.closeFrom(ctx, after, lastDay, now)
 	return written, err
+}
+
+// closedEarlier tells whether a month was closed by a version that did not know all the figures of a day.
+func (c *Checker) closedEarlier(ctx context.Context) (bool, error) {
+	for it, err := range c.tables.Partition(ctx, table.ClosedMonths, table.Lowest, table.Highest) {
+		if err != nil || lacksFigures(it) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// lacksFigures tells whether a closed month is of a version that did not know all the figures of a day.
+func lacksFigures(month table.Item) bool {
+	days, _ := month["days"].(*types.AttributeValueMemberM)
+	if days == nil {
+		return false
+	}
+	for _, day := range days.Value {
+		if figures, ok := day.(*types.AttributeValueMemberM); ok && figures.Value["came"] == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // closedPeriod is the key of a closed day or month.

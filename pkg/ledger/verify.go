@@ -46,6 +46,7 @@ type Verification struct {
 	Events  int `json:"events"`
 	Records int `json:"records"` // records that were looked up the other way, from record to stream
 	Tallies int `json:"tallies"` // tallies compared with the recount
+	Journal int `json:"journal"` // entries of the journal
 
 	Found
 }

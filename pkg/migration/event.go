@@ -31,6 +31,8 @@ type Event struct {
 	Challenge string   `json:"challenge"` // API name of the challenge that the old pool answered with
 	Factors   []string `json:"factors"`   // second factors that the user had in the old pool (UserMFASettingList); never nil
 
+	Evidence string `json:"evidence,omitempty"` // of an entry in the journal: a JSON text; a user's events have none
+
 	RequestID       string `json:"request_id"`       // the function's invocation
 	FunctionVersion string `json:"function_version"` // what the function was built from; events before that was known have Lambda's "$LATEST"
 

@@ -34,25 +34,41 @@ func fold(sub string, items []table.Item) *folded {
 	return f
 }
 
+func (f *folded) end() (int, string) { return f.last, f.lastKey }
+
 // add folds one more event, and checks that it is as it was written and continues the chain.
 func (f *folded) add(it table.Item) {
-	altered := func(detail string) {
-		f.found.Find(ledger.Finding{Kind: ledger.AlteredEvent, Sub: f.sub, Seq: table.Sequence(it), Detail: detail})
-	}
 	f.events++
 	f.last, f.lastKey = max(f.last, table.Sequence(it)), table.Attribute(it, "sk")
-	e, err := table.UnmarshalEvent(it)
-	if err != nil {
-		altered("the event cannot be read")
-		f.chain.Skip()
+	e, ok := check(it, &f.chain, &f.found, f.sub, func(e migration.Event) (table.Item, error) {
+		return table.MarshalEvent(e, table.Generation(it))
+	})
+	if !ok {
 		return
 	}
-	written, err := table.MarshalEvent(e, table.Generation(it))
-	if names := table.Differing(written, it); err != nil || e.Sub == f.sub && len(names) > 0 {
-		altered("not as it was written: " + strings.Join(names, ", "))
-	}
-	f.found.Find(f.chain.Check(e)...)
 	next := f.record.Apply(e)
 	f.counts.add(table.TallySort(ledger.Day(e.RecordedAt), table.Generation(it)), migration.Count(f.record, e, next), e.RecordedAt)
 	f.record = next
+}
+
+// check reads the next event of a stream, and finds what is wrong with it: that it is not as marshal writes it, or does not continue the
+// chain. It returns false if the event can't be read.
+func check(
+	it table.Item, chain *ledger.Chain, found *ledger.Found, sub string, marshal func(migration.Event) (table.Item, error),
+) (migration.Event, bool) {
+	altered := func(detail string) {
+		found.Find(ledger.Finding{Kind: ledger.AlteredEvent, Sub: sub, Seq: table.Sequence(it), Detail: detail})
+	}
+	e, err := table.UnmarshalEvent(it)
+	if err != nil {
+		altered("the event cannot be read")
+		chain.Skip()
+		return e, false
+	}
+	written, err := marshal(e)
+	if names := table.Differing(written, it); err != nil || e.Sub == sub && len(names) > 0 {
+		altered("not as it was written: " + strings.Join(names, ", "))
+	}
+	found.Find(chain.Check(e)...)
+	return e, true
 }

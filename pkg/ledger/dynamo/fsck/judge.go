@@ -14,32 +14,46 @@ import (
 )
 
 // read folds a user's stream and returns the record of the same moment, even while others write.
-//
-// A query may see some items of a transaction before others. A transactional read sees all of another transaction or nothing: if it finds
-// no event after the last one that was queried, then the record that it reads belongs to what was queried.
 func (c *Checker) read(ctx context.Context, sub string) (*folded, table.Item, error) {
 	f := newFolded(sub)
+	record, err := c.atOneMoment(ctx, sub, table.RecordKey(sub), f)
+	return f, record, err
+}
+
+// stream folds the items of a stream one by one.
+type stream interface {
+	add(it table.Item)
+	end() (last int, lastKey string) // the highest sequence number so far, and the last item's sort key
+}
+
+// atOneMoment folds a stream and returns the item of the progress table that belongs to it, as of the same moment.
+//
+// A query may see some items of a transaction before others. A transactional read sees all of another transaction or nothing: if it finds
+// no event after the last one that was queried, then the item that it reads belongs to what was queried.
+func (c *Checker) atOneMoment(ctx context.Context, key string, record table.Item, s stream) (table.Item, error) {
 	for backoff := (table.Backoff{}); ; {
-		for it, err := range c.tables.StreamAfter(ctx, sub, f.lastKey) {
+		_, lastKey := s.end()
+		for it, err := range c.tables.StreamAfter(ctx, key, lastKey) {
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			f.add(it)
+			s.add(it)
 		}
+		last, _ := s.end()
 		out, err := c.tables.Client.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
-			{Get: &types.Get{TableName: &c.tables.Progress, Key: table.RecordKey(sub)}},
-			{Get: &types.Get{TableName: &c.tables.Audit, Key: table.EventKey(sub, f.last+1)}},
+			{Get: &types.Get{TableName: &c.tables.Progress, Key: record}},
+			{Get: &types.Get{TableName: &c.tables.Audit, Key: table.EventKey(key, last+1)}},
 		}}, table.Patient)
 		var canceled *types.TransactionCanceledException
 		switch {
 		case errors.As(err, &canceled) && table.Transient(canceled.CancellationReasons):
 		case err != nil:
-			return nil, nil, table.Wrap(err, "read user %s", sub)
+			return nil, table.Wrap(err, "read stream %s", key)
 		case len(out.Responses[1].Item) == 0:
-			return f, out.Responses[0].Item, nil
+			return out.Responses[0].Item, nil
 		}
 		if err := backoff.Pause(ctx); err != nil {
-			return nil, nil, table.Wrap(err, "read user %s", sub)
+			return nil, table.Wrap(err, "read stream %s", key)
 		}
 	}
 }

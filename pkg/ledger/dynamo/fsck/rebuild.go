@@ -74,6 +74,9 @@ func (c *Checker) Rebuild(ctx context.Context, now func() time.Time, until time.
 	}
 	done, err := c.walk(ctx, &r.Walk, until, r)
 	if err == nil && done {
+		err = r.restoreJournal(ctx)
+	}
+	if err == nil && done {
 		err = r.writeTallies(ctx, now())
 	}
 	if err == nil && done {
@@ -202,16 +205,20 @@ func version(record table.Item) int {
 	return version
 }
 
-// replace puts the fold in the place of the record that was read, on condition that the record has not changed: every event changes its
-// version.
-func (c *Checker) replace(ctx context.Context, f *folded, record table.Item) error {
-	condition, values := "attribute_not_exists(pk)", table.Item(nil)
+// unchanged returns the condition that a record is as it was read: every event changes its version.
+func unchanged(record table.Item) (condition string, values table.Item) {
 	switch {
 	case record["version"] != nil:
-		condition, values = "version = :version", table.Item{":version": record["version"]}
+		return "version = :version", table.Item{":version": record["version"]}
 	case record != nil:
-		condition = "attribute_exists(pk) AND attribute_not_exists(version)"
+		return "attribute_exists(pk) AND attribute_not_exists(version)", nil
 	}
+	return "attribute_not_exists(pk)", nil
+}
+
+// replace puts the fold in the place of the record that was read, on condition that the record has not changed.
+func (c *Checker) replace(ctx context.Context, f *folded, record table.Item) error {
+	condition, values := unchanged(record)
 	if f.events == 0 {
 		_, err := c.tables.Client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 			TableName: &c.tables.Progress, Key: table.RecordKey(f.sub),

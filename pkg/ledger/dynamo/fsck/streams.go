@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 )
 
 // visitEvents visits each user whose stream begins in a batch of events. A Scan promises no order, and not that a user's events come
@@ -14,8 +15,9 @@ import (
 func (c *Checker) visitEvents(ctx context.Context, v visitor, events []table.Item) error {
 	byUser := map[string][]table.Item{}
 	for _, it := range events {
-		sub := table.Attribute(it, "pk")
-		byUser[sub] = append(byUser[sub], it)
+		if sub := table.Attribute(it, "pk"); sub != journal.Stream {
+			byUser[sub] = append(byUser[sub], it)
+		}
 	}
 	var strangers []table.Item // the keys of the first events of users who do not begin here
 	var streams []*folded

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
@@ -46,7 +47,7 @@ func (c *Checker) Verify(ctx context.Context, now func() time.Time, until time.T
 	}
 	done, err := c.walk(ctx, &v.Walk, until, v)
 	if err == nil && done {
-		err = v.compare(ctx, table.Lowest, table.Highest, now())
+		err = errors.Join(v.verifyJournal(ctx), v.compare(ctx, table.Lowest, table.Highest, now()))
 	}
 	if err != nil || !done {
 		return v.Result, errors.Join(err, v.pause(ctx))
@@ -105,9 +106,14 @@ func (v *verifying) end(ctx context.Context) (bool, error) {
 	return err == nil, table.Wrap(err, "end a verification")
 }
 
-// VerifyUser verifies one user's events and record.
+// VerifyUser verifies one user's events and record; or the journal, by its key instead of a sub.
 func (c *Checker) VerifyUser(ctx context.Context, sub string, now func() time.Time) (ledger.Verification, error) {
 	v := verifying{Result: ledger.NewVerification(now()), Checker: c}
+	if sub == journal.Stream {
+		err := v.verifyJournal(ctx)
+		v.Result.Complete, v.Result.FinishedAt = err == nil, migration.Millis(now())
+		return v.Result, err
+	}
 	f, record, err := c.read(ctx, sub)
 	if err != nil {
 		return v.Result, err
@@ -167,6 +173,11 @@ func (c *Checker) recorded(ctx context.Context, day string, shard int) iter.Seq2
 
 // visitUser verifies a user of a day.
 func (v *verifying) visitUser(ctx context.Context, day, sub string) error {
+	if sub == journal.Stream {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return v.verifyJournal(ctx)
+	}
 	f, record, err := v.read(ctx, sub)
 	if err != nil {
 		return err

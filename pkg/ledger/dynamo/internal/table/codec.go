@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
@@ -33,6 +35,17 @@ func unmarshal(it Item, out any) error {
 
 // MarshalEvent makes an event the item that is stored. The generation is that of the tally that counts it.
 func MarshalEvent(e migration.Event, generation int) (Item, error) {
+	it, err := MarshalEntry(e)
+	if err != nil {
+		return nil, err
+	}
+	// The tally that counts the event, for a rebuild.
+	it["tally"] = Text(TallySort(ledger.Day(e.RecordedAt), generation))
+	return it, nil
+}
+
+// MarshalEntry makes an entry of the journal, which no tally counts, the item that is stored.
+func MarshalEntry(e migration.Event) (Item, error) {
 	it, err := attributevalue.MarshalMapWithOptions(e, jsonTags)
 	if err != nil {
 		return nil, err
@@ -41,8 +54,6 @@ func MarshalEvent(e migration.Event, generation int) (Item, error) {
 	// For the index by_day: a period's events in the order of their recording, without a scan.
 	it["day_shard"] = Text(fmt.Sprintf("%s#%d", ledger.Day(e.RecordedAt), Shard(e.Sub, DayShards)))
 	it["day_sort"] = Text(DaySortOf(e))
-	// The tally that counts the event, for a rebuild.
-	it["tally"] = Text(TallySort(ledger.Day(e.RecordedAt), generation))
 	return it, nil
 }
 
@@ -77,6 +88,25 @@ func UnmarshalRecord(it Item) (migration.Record, error) {
 		return r, fmt.Errorf("read record %s: %w", Attribute(it, "pk"), err)
 	}
 	return r, nil
+}
+
+// MarshalJournal makes the state of the journal the item that is stored.
+func MarshalJournal(s journal.State) (Item, error) {
+	it, err := attributevalue.MarshalMapWithOptions(s, jsonTags)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(it, JournalKey)
+	return it, nil
+}
+
+// UnmarshalJournal reads the state of the journal. Without an item it returns the zero State.
+func UnmarshalJournal(it Item) (journal.State, error) {
+	var s journal.State
+	if err := unmarshal(it, &s); err != nil {
+		return s, fmt.Errorf("read the journal's state: %w", err)
+	}
+	return s, nil
 }
 
 // MarshalTally makes a tally the item of a partition.

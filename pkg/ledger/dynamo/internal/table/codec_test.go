@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
@@ -30,8 +31,20 @@ func TestStoredFormIsPinned(t *testing.T) {
 		t.Fatal(err)
 	}
 	month := ledger.DayTally("2026-07", migration.Counters{"Authentication.migrated": 2}, at)
-	month.Days = map[string]ledger.Totals{"2026-07-14": {Migrated: 2, FirstHandovers: 1}}
+	month.Days = map[string]ledger.Totals{"2026-07-14": {Migrated: 2, FirstHandovers: 1, Came: 3, Blocked: 4, Released: 2}}
 	monthItem, err := MarshalTally(ClosedMonths, month)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := migration.Event{
+		Schema: 1, Sub: journal.Stream, Seq: 1, ID: event.ID, Kind: journal.Census, At: at, RecordedAt: at, Factors: []string{},
+		FunctionVersion: "7", Hash: "5eed", Evidence: `{"started_at":"2026-07-14T22:00:00Z","old":{"users":9,"remaining":4}}`,
+	}
+	entryItem, err := MarshalEntry(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	journalItem, err := MarshalJournal(journal.Fold([]migration.Event{entry}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +69,17 @@ func TestStoredFormIsPinned(t *testing.T) {
 			"attention_sort": "2026-07-14T23:59:59.120Z#0f6bd1c2-7a3c-4f0e-9d55-8d6c2f1b7e10"}`},
 		"closed month": {monthItem, `{
 			"pk": "tally#months", "sk": "2026-07", "Authentication.migrated": 2, "recorded_at": "2026-07-14T23:59:59.12Z",
-			"days": {"2026-07-14": {"migrated": 2, "rejected": 0, "failed": 0, "arrived": 1}}}`},
+			"days": {"2026-07-14": {"migrated": 2, "rejected": 0, "failed": 0, "arrived": 1, "came": 3, "blocked": 4, "released": 2}}}`},
+		"entry": {entryItem, `{
+			"pk": "journal", "sk": "0000000001", "schema": 1, "sub": "journal", "seq": 1, "id": "01K0FZQ4T4Z3M6Y0S2J8H5V7XN", "type": "census",
+			"at": "2026-07-14T23:59:59.12Z", "recorded_at": "2026-07-14T23:59:59.12Z", "trigger": "", "outcome": "", "reason": "", "challenge": "",
+			"factors": [], "request_id": "", "function_version": "7", "prev": "", "hash": "5eed",
+			"evidence": "{\"started_at\":\"2026-07-14T22:00:00Z\",\"old\":{\"users\":9,\"remaining\":4}}",
+			"day_shard": "2026-07-14#0", "day_sort": "23:59:59.120#01K0FZQ4T4Z3M6Y0S2J8H5V7XN"}`},
+		"journal": {journalItem, `{
+			"pk": "journal", "sk": "record", "version": 1, "id": "01K0FZQ4T4Z3M6Y0S2J8H5V7XN", "hash": "5eed",
+			"declaration": "", "census_at": "2026-07-14T22:00:00Z", "verdict": "", "verdict_at": "0001-01-01T00:00:00Z",
+			"ready_at": "0001-01-01T00:00:00Z", "counts": [{"day": "2026-07-14", "users": 9, "remaining": 4}]}`},
 	} {
 		var got, want map[string]any
 		if err := attributevalue.UnmarshalMap(tt.item, &got); err != nil {

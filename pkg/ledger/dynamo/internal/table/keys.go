@@ -88,6 +88,9 @@ func Generation(it Item) int {
 // RecordKey is the key of a user's record.
 func RecordKey(sub string) Item { return Key(UserKey(sub), "record") }
 
+// JournalKey is the key of the journal's state in the progress table.
+var JournalKey = Key("journal", "record")
+
 // EventKey is the key of a user's event.
 func EventKey(sub string, seq int) Item { return Key(sub, fmt.Sprintf("%010d", seq)) }
 

@@ -246,32 +246,32 @@ func TestWhoMayDoWhat(t *testing.T) {
 	const newPool = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${NewUserPoolId}"
 	const migrate, report, inspect, maintain, replay = "MigrateRole", "ReportRole", "InspectRole", "MaintainRole", "ReplayRole"
 	const confirm, groups = "ConfirmRole", "GroupsPolicy"
-	const census = "CensusRole"
+	const census, journal = "CensusRole", "JournalRole"
 	all := grants(t)
 	for _, test := range []struct {
 		action   string
 		resource string
 		roles    []string
 	}{
-		{"dynamodb:PutItem", audit, []string{confirm, migrate, replay}},
+		{"dynamodb:PutItem", audit, []string{confirm, journal, migrate, replay}},
 		{"dynamodb:UpdateItem", audit, nil},
 		{"dynamodb:DeleteItem", audit, nil},
 		{"dynamodb:BatchWriteItem", audit, nil},
 		{"dynamodb:Query", audit, []string{inspect, maintain, replay}},
 		{"dynamodb:GetItem", audit, []string{maintain}},
 		{"dynamodb:Scan", audit, []string{maintain}},
-		{"dynamodb:PutItem", progress, []string{census, confirm, maintain, migrate, replay}},
+		{"dynamodb:PutItem", progress, []string{census, confirm, journal, maintain, migrate, replay}},
 		{"dynamodb:UpdateItem", progress, []string{confirm, maintain, migrate, replay}},
 		{"dynamodb:DeleteItem", progress, []string{maintain}},
 		{"dynamodb:BatchWriteItem", progress, nil},
-		{"dynamodb:GetItem", progress, []string{census, confirm, maintain, migrate, replay, report}},
+		{"dynamodb:GetItem", progress, []string{census, confirm, journal, maintain, migrate, replay, report}},
 		{"dynamodb:BatchGetItem", progress, []string{census, inspect, maintain}},
-		{"dynamodb:Query", progress, []string{maintain, report}},
+		{"dynamodb:Query", progress, []string{journal, maintain, report}},
 		{"dynamodb:Scan", progress, []string{maintain}},
 		{"dynamodb:GetResourcePolicy", audit, []string{maintain}},
 		{"dynamodb:DescribeTable", audit, []string{maintain}},
 		{"dynamodb:DescribeTable", progress, []string{maintain}},
-		{"sqs:GetQueueAttributes", spool, []string{maintain, replay, report}},
+		{"sqs:GetQueueAttributes", spool, []string{journal, maintain, replay, report}},
 		{"lambda:ListEventSourceMappings", "*", []string{maintain}},
 		{"sqs:SendMessage", spool, []string{confirm, migrate}},
 		{"sqs:ReceiveMessage", spool, []string{replay}},

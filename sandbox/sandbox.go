@@ -308,7 +308,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 	for name, value := range stack.env {
 		s.CloudFormation.PutParameters(stack.Name, map[string]string{parameter(name): value})
 	}
-	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "confirm", "census"} {
+	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "confirm", "census", "journal"} {
 		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
 			return nil, err
 		}

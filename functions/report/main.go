@@ -10,12 +10,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/gauges"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/report"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
 )
@@ -24,10 +24,11 @@ func main() { function.Main(run) }
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
 	var cfg struct {
-		Tables  dynamo.Config
-		Spool   spool.Config
-		Letters spool.DeadLetterConfig
-		Gauges  gauges.Config
+		Tables   dynamo.Config
+		Spool    spool.Config
+		Letters  spool.DeadLetterConfig
+		Gauges   gauges.Config
+		Declared report.Declared
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
@@ -37,25 +38,16 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		return nil, err
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	store := dynamo.New(aws, cfg.Tables, 2*time.Second)
 	r := reporter{
-		Collector: report.Collector{
-			Ledger: store,
-			Census: func(ctx context.Context) (*census.Result, error) {
-				var result census.Result
-				if ok, err := store.KeptCensus(ctx, dynamo.CensusResult, &result); !ok || err != nil {
-					return nil, err
-				}
-				return &result, nil
-			},
-			Spool:       spool.New(aws, cfg.Spool, time.Second),
-			DeadLetters: spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second),
-			Log:         log,
-		},
+		Collector: report.NewCollector(
+			dynamo.New(aws, cfg.Tables, 2*time.Second), cfg.Declared,
+			spool.New(aws, cfg.Spool, time.Second), spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second), log,
+		),
 		metrics: cloudwatch.NewFromConfig(aws), namespace: cfg.Gauges.Namespace,
 	}
 	return report.OrWidget(log, r.Collect, request.Handler(log,
 		request.NewView("progress", r.progress).Default(),
+		request.NewView("readiness", r.readiness),
 		request.NewView("html", r.page),
 		request.NewView("gauges", r.gauges),
 	)), nil
@@ -68,6 +60,14 @@ type reporter struct {
 }
 
 func (r reporter) progress(ctx context.Context, _ struct{}) (any, error) { return r.Collect(ctx) }
+
+func (r reporter) readiness(ctx context.Context, _ struct{}) (any, error) {
+	p, err := r.Collect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.Readiness, nil
+}
 
 func (r reporter) page(ctx context.Context, _ struct{}) (any, error) {
 	p, err := r.Collect(ctx)
@@ -82,5 +82,7 @@ func (r reporter) gauges(ctx context.Context, _ struct{}) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, gauges.Put(ctx, r.metrics, r.namespace, p.Progress)
+	return nil, gauges.Put(ctx, r.metrics, r.namespace, p.Progress, gauges.Readiness{
+		Ready: p.Readiness.Verdict == readiness.Ready, Lost: p.Readiness.Lost, Remaining: p.Readiness.Evidence.Remaining,
+	})
 }

@@ -28,6 +28,9 @@ const (
 	MetricVerificationAge      = "VerificationAge"      // since the last was complete; while the first is under way, since it began
 	MetricSpoolDepth           = "SpoolDepth"
 	MetricDeadLetterDepth      = "DeadLetterDepth"
+	MetricReady                = "Ready"          // 1 while the old pool may be switched off, else 0
+	MetricReadyLost            = "ReadyLost"      // 1 if it was READY by the last verdict in the journal, and is no longer, else 0
+	MetricRemainingUsers       = "RemainingUsers" // by the last census, if it is recent
 )
 
 // The dimensions.
@@ -40,9 +43,15 @@ const (
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 const maxPut = 1000
 
-// Put publishes the gauges of p, as of the time that it was collected.
-func Put(ctx context.Context, client *cloudwatch.Client, namespace string, p progress.Progress) error {
-	data := Of(p)
+// Readiness is whether the old pool may be switched off.
+type Readiness struct {
+	Ready, Lost bool
+	Remaining   *int // nil if it is not known
+}
+
+// Put publishes the gauges, as of the time that the progress was collected.
+func Put(ctx context.Context, client *cloudwatch.Client, namespace string, p progress.Progress, r Readiness) error {
+	data := Of(p, r)
 	if len(data) > maxPut {
 		return fmt.Errorf("%d gauges: CloudWatch takes at most %d at once", len(data), maxPut)
 	}
@@ -53,8 +62,8 @@ func Put(ctx context.Context, client *cloudwatch.Client, namespace string, p pro
 	return nil
 }
 
-// Of returns the gauges of p.
-func Of(p progress.Progress) []types.MetricDatum {
+// Of returns the gauges.
+func Of(p progress.Progress, r Readiness) []types.MetricDatum {
 	var data []types.MetricDatum
 	add := func(name string, unit types.StandardUnit, value float64, dimension ...string) {
 		datum := types.MetricDatum{MetricName: &name, Unit: unit, Value: &value, Timestamp: aws.Time(p.AsOf)}
@@ -96,5 +105,17 @@ func Of(p progress.Progress) []types.MetricDatum {
 		add(MetricSpoolDepth, count, float64(p.Spool.Waiting))
 		add(MetricDeadLetterDepth, count, float64(p.Spool.DeadLetters))
 	}
+	add(MetricReady, count, float64(oneIf(r.Ready)))
+	add(MetricReadyLost, count, float64(oneIf(r.Lost)))
+	if r.Remaining != nil {
+		add(MetricRemainingUsers, count, float64(*r.Remaining))
+	}
 	return data
+}
+
+func oneIf(condition bool) int {
+	if condition {
+		return 1
+	}
+	return 0
 }

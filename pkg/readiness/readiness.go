@@ -145,6 +145,18 @@ func Decide(in Input, further ...Criterion) (Decision, error) {
 	return d, nil
 }
 
+// Undecided is the decision while something is not known that every decision rests on. The first criterion that is not met says what.
+func Undecided(in Input, criteria ...Criterion) Decision {
+	d := Decision{
+		Verdict: Ready, Criteria: criteria, Horizon: in.Horizon, Tolerance: in.Tolerance.Users, Alpha: 2 * in.perLook(),
+		Date: in.Start.AddDate(0, 0, len(in.Days)).Format(time.DateOnly),
+	}
+	for _, c := range criteria {
+		d.heed(c)
+	}
+	return d
+}
+
 // heed takes one of the caller's criteria into account.
 func (d *Decision) heed(c Criterion) {
 	switch {

@@ -30,6 +30,11 @@ func (s *Store) KeptCensus(ctx context.Context, item CensusItem, value any) (boo
 	return s.tables.Kept(ctx, table.Key(item.pk, item.sk), value)
 }
 
+// LastCensus reads the result of the last census that came to its end. It returns false if there is none, or none that this code can read.
+func (s *Store) LastCensus(ctx context.Context, result any) (bool, error) {
+	return s.KeptCensus(ctx, CensusResult, result)
+}
+
 // maxSub is longer than any sub, in bytes, and short enough for a key.
 const maxSub = 1000
 

@@ -54,9 +54,10 @@ var layers = map[string][]string{
 	"pkg/importcsv":                    {},
 	"pkg/ledger":                       {"pkg/migration", "pkg/redact"},
 	"pkg/ledger/memory":                {"pkg/ledger", "pkg/migration"},
-	"pkg/ledger/dynamo":                {"pkg/ledger", "pkg/ledger/dynamo/internal/table", "pkg/migration", "pkg/redact"},
-	"pkg/ledger/dynamo/internal/table": {"pkg/ledger", "pkg/migration"},
-	"pkg/ledger/dynamo/fsck":           {"pkg/ledger", "pkg/ledger/dynamo", "pkg/ledger/dynamo/internal/table", "pkg/migration"},
+	"pkg/ledger/journal":               {"pkg/ledger", "pkg/migration"},
+	"pkg/ledger/dynamo":                {"pkg/ledger", "pkg/ledger/dynamo/internal/table", "pkg/ledger/journal", "pkg/migration", "pkg/redact"},
+	"pkg/ledger/dynamo/internal/table": {"pkg/ledger", "pkg/ledger/journal", "pkg/migration"},
+	"pkg/ledger/dynamo/fsck":           {"pkg/ledger", "pkg/ledger/dynamo", "pkg/ledger/dynamo/internal/table", "pkg/ledger/journal", "pkg/migration"},
 	"pkg/ledger/spool":                 {"pkg/migration"},
 	"pkg/ledger/ledgertest":            {"pkg/ledger", "pkg/migration"},
 	"pkg/preflight":                    {"pkg/config", "pkg/migration"},
@@ -70,11 +71,11 @@ var layers = map[string][]string{
 	"pkg/recorder":                     {"pkg/emf", "pkg/ledger", "pkg/migration", "pkg/redact"},
 	"pkg/confirm":                      {"pkg/emf", "pkg/migration", "pkg/newpool", "pkg/recorder", "pkg/redact", "pkg/version"},
 	"pkg/signin":                       {"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/redact", "pkg/version"},
-	"pkg/report":                       {"pkg/census", "pkg/ledger", "pkg/progress", "pkg/redact", "pkg/request", "pkg/version"},
+	"pkg/report":                       {"pkg/census", "pkg/config", "pkg/ledger", "pkg/ledger/journal", "pkg/progress", "pkg/readiness", "pkg/redact", "pkg/request", "pkg/version"},
 	"pkg/safeguard":                    {"pkg/redact"},
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
 	// The tool asks the functions. It reaches no table, and no pool but to list users for the operator.
-	"cmd/migration": {"pkg/census", "pkg/history", "pkg/importcsv", "pkg/ledger", "pkg/listusers", "pkg/migration", "pkg/preflight", "pkg/progress", "pkg/version"},
+	"cmd/migration": {"pkg/census", "pkg/history", "pkg/importcsv", "pkg/ledger", "pkg/ledger/journal", "pkg/listusers", "pkg/migration", "pkg/preflight", "pkg/progress", "pkg/readiness", "pkg/version"},
 	"pkg/readiness": {},
 }
 

@@ -14,9 +14,11 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/preflight"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -62,6 +64,30 @@ func waiting(n int) map[string]any {
 	return map[string]any{"users": users, "next": ""}
 }
 
+// readyAnswer is what the report says of readiness after so many quiet days.
+func readyAnswer(t *testing.T, days int) map[string]any {
+	in := readiness.Input{
+		Start: noon.Truncate(24*time.Hour).AddDate(0, 0, -days), Days: make([]readiness.Day, days),
+		Declared: readiness.Declared{Tolerance: readiness.Tolerance{Users: 10}, Horizon: 30, NoYearlyHabits: true},
+	}
+	for i := range in.Days {
+		in.Days[i] = readiness.Day{Demand: 40 / (i + 1), Moved: 40 / (i + 1), Probe: readiness.ProbeOK}
+	}
+	d, err := readiness.Decide(in, readiness.SpoolCriterion(&readiness.SpoolDepth{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := map[string]any{"evidence": map[string]any{"days": days, "from": "2026-01-01", "probed": map[string]int{"ok": days}}}
+	text, err := json.Marshal(d)
+	if err == nil {
+		err = json.Unmarshal(text, &answer)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
 func TestAnswersForPeople(t *testing.T) {
 	bare := progress.Progress{AsOf: noon, Blocked: []progress.Blocked{}}
 	troubled := midway()
@@ -101,6 +127,16 @@ func TestAnswersForPeople(t *testing.T) {
 		progress.Progress
 		Census census.Result `json:"census"`
 	}{midway(), counted}
+	withVerdict := struct {
+		progress.Progress
+		Readiness readiness.Decision `json:"readiness"`
+	}{midway(), readiness.Decision{Verdict: readiness.NotReady}}
+	entries := []migration.Event{
+		{Seq: 4, At: noon, Kind: journal.Verdict, Evidence: `{"verdict":"NOT_READY","reason":"rate","criteria":[]}`},
+		{Seq: 3, At: noon, Kind: journal.Verdict, Evidence: `{"verdict":"READY","reason":""}`},
+		{Seq: 2, At: dawn, Kind: journal.Census, Evidence: `{"old":{"users":1200,"remaining":300}}`},
+		{Seq: 1, At: dawn, Kind: journal.Declaration, Evidence: `{"tolerance":"0.5%","horizon":90,"opened":"2026-01-01"}`},
+	}
 	allRight := preflight.Report{Verdict: preflight.OK, Findings: []preflight.Issue{}}
 	for name, tt := range map[string]struct {
 		args   []string
@@ -108,6 +144,15 @@ func TestAnswersForPeople(t *testing.T) {
 		code   int
 	}{
 		"report":                        {[]string{"report"}, asks("progress", midway()), 0},
+		"report with a verdict":         {[]string{"report"}, asks("progress", withVerdict), 0},
+		"readiness":                     {[]string{"readiness"}, asks("readiness", readyAnswer(t, 300)), 0},
+		"readiness that is not proven":  {[]string{"readiness"}, asks("readiness", readyAnswer(t, 40)), 1},
+		"readiness as JSON":             {[]string{"readiness", "--json"}, asks("readiness", map[string]any{"verdict": "READY", "new": "member"}), 0},
+		"readiness on the day":          {[]string{"readiness", "--record"}, asks("record", map[string]any{"readiness": readyAnswer(t, 300), "version": 812}), 0},
+		"readiness of an older version": {[]string{"readiness"}, asks("readiness", map[string]any{}), 1},
+		"journal":                       {[]string{"journal", "--limit=3"}, asks("journal", map[string]any{"entries": entries}), 0},
+		"journal as JSON":               {[]string{"journal", "--json"}, asks("journal", map[string]any{"entries": entries[:1]}), 0},
+		"journal at the beginning":      {[]string{"journal"}, asks("journal", map[string]any{"entries": entries[:0]}), 0},
 		"report with a census":          {[]string{"report"}, asks("progress", withCensus), 0},
 		"census":                        {[]string{"census"}, asks("run", map[string]any{"result": counted}), 0},
 		"census without a link":         {[]string{"census"}, asks("run", map[string]any{"result": unlinked}), 0},

@@ -130,7 +130,7 @@ func (f *fakeAWS) describe(w http.ResponseWriter, r *http.Request) {
 			"</DescribeStacksResult></DescribeStacksResponse>", &members)
 		return
 	}
-	for _, id := range []string{"ReportFunction", "InspectFunction", "CensusFunction", "MaintainFunction", "MigrateLogGroup", "MaintainLogGroup", "ReplayLogGroup"} {
+	for _, id := range []string{"ReportFunction", "InspectFunction", "CensusFunction", "JournalFunction", "MaintainFunction", "MigrateLogGroup", "MaintainLogGroup", "ReplayLogGroup"} {
 		if name == "live" {
 			fmt.Fprintf(&members, "<member><LogicalResourceId>%[1]s</LogicalResourceId>"+
 				"<PhysicalResourceId>live-%[1]s</PhysicalResourceId></member>", id)

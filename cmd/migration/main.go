@@ -25,6 +25,7 @@ type commands struct {
 	Profile string `placeholder:"NAME" help:"The profile to use (default: as the AWS SDK finds it)."`
 
 	Report    reportCommand    `cmd:"" group:"How far it is" help:"Say how far the migration is."`
+	Readiness readinessCommand `cmd:"" group:"How far it is" help:"Say whether the old pool may be switched off, and why."`
 	Census    censusCommand    `cmd:"" group:"How far it is" help:"Count the users of both pools: how many are left."`
 	Remaining remainingCommand `cmd:"" group:"How far it is" help:"Say who is left, from the old pool itself."`
 
@@ -40,6 +41,8 @@ type commands struct {
 	Verify  verifyCommand  `cmd:"" group:"Keep the record" help:"Verify the record: all of it, a user or a day."`
 	Rebuild rebuildCommand `cmd:"" group:"Keep the record" help:"Rebuild the progress table from the audit table."`
 	Close   closeCommand   `cmd:"" group:"Keep the record" help:"Close the days that are over."`
+
+	Journal journalCommand `cmd:"" group:"For the auditor" help:"List the verdicts, censuses and declarations."`
 
 	Trail trailCommand `cmd:"" group:"For the auditor" help:"List a period's events in the order of their recording."`
 	Audit auditCommand `cmd:"" group:"For the auditor" help:"Write a period's trail to files."`

@@ -34,10 +34,11 @@ func newOutput(stdout, stderr *os.File) *output {
 	}
 }
 
-// The colours of what is wrong.
+// The colours of what is wrong, doubtful and right.
 const (
 	red    = "31"
 	yellow = "33"
+	green  = "32"
 )
 
 // printf prints an answer. printableAll formats the arguments first, so numbers and times are texts by then.

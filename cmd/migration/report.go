@@ -9,6 +9,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 )
 
 type reportCommand struct {
@@ -34,7 +35,8 @@ func (c reportCommand) Run(ctx context.Context, s *stack, out *output) error {
 	}
 	var p struct {
 		progress.Progress
-		Census *census.Result `json:"census"`
+		Census    *census.Result     `json:"census"`
+		Readiness readiness.Decision `json:"readiness"`
 	}
 	raw, err := report.askInto(ctx, question{View: "progress"}, &p)
 	if err != nil {
@@ -50,9 +52,20 @@ func (c reportCommand) Run(ctx context.Context, s *stack, out *output) error {
 		printBlocked(out, p.Blocked)
 	}
 	out.printf("\n")
+	printVerdictLine(out, p.Readiness)
 	printCensusLine(out, p.Census)
 	printHealth(out, p.Progress)
 	return nil
+}
+
+// printVerdictLine prints what a report says of readiness; nothing if the stack is of a version that does not know it.
+func printVerdictLine(out *output, d readiness.Decision) {
+	if d.Verdict == "" {
+		return
+	}
+	out.printf("Verdict        ")
+	out.colouredf(colourOf(d.Verdict), "%s", d.Verdict)
+	out.printf(": \"migration readiness\" says why\n")
 }
 
 func printUsers(out *output, u progress.Users) {

@@ -98,7 +98,7 @@ var eventHeaders = []string{"at", "trigger", "outcome", "reason", "challenge"}
 
 func eventColumns(e migration.Event) []any {
 	at := e.At.UTC().Format("2006-01-02 15:04:05 UTC")
-	if e.Kind == migration.Confirmation {
+	if e.Kind != migration.Attempt {
 		return []any{at, "", e.Kind, "", ""}
 	}
 	return []any{at, strings.TrimPrefix(string(e.Trigger), "UserMigration_"), e.Outcome, e.Reason, e.Challenge}

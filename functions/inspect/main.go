@@ -48,6 +48,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		request.NewView("user", i.user),
 		request.NewView("records", i.records),
 		request.NewView("trail", i.trail),
+		request.NewView("journal", i.journal),
 		request.NewView("blocked", i.blocked),
 		request.NewView("unconfirmed", i.unconfirmed),
 		request.NewView("preflight", i.checkSetUp),

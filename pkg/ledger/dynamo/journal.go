@@ -59,10 +59,21 @@ func (s *Store) Write(ctx context.Context, entry migration.Event, after journal.
 	}
 }
 
-// Entries returns up to limit entries of the journal after a sequence number, in order.
-func (s *Store) Entries(ctx context.Context, after, limit int) ([]migration.Event, error) {
+// Entries returns up to limit entries of the journal before a sequence number, the newest first. Zero stands for the end.
+func (s *Store) Entries(ctx context.Context, before, limit int) ([]migration.Event, error) {
+	key := table.Highest
+	if before > 0 {
+		key = table.Attribute(table.EventKey(journal.Stream, before), "sk")
+	}
 	var entries []migration.Event
-	for it, err := range s.tables.StreamAfter(ctx, journal.Stream, table.Attribute(table.EventKey(journal.Stream, after), "sk")) {
+	for it, err := range s.tables.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &s.tables.Audit,
+		KeyConditionExpression:    aws.String("pk = :pk AND sk < :sk"),
+		ExpressionAttributeValues: table.Item{":pk": table.Text(journal.Stream), ":sk": table.Text(key)},
+		ScanIndexForward:          aws.Bool(false),
+		Limit:                     aws.Int32(int32(limit)),
+		ConsistentRead:            aws.Bool(true),
+	}) {
 		if err != nil {
 			return nil, err
 		}

@@ -144,6 +144,16 @@ func TestTriggerLinksNoReports(t *testing.T) {
 	}
 }
 
+// Functions have their credentials from the environment. The SDK's own loader links everything else that could give some.
+func TestFunctionsLinkNoLoader(t *testing.T) {
+	t.Parallel()
+	for _, p := range goList(t, module+"functions/...") {
+		if slices.Contains(p.Deps, "github.com/aws/aws-sdk-go-v2/config") {
+			t.Errorf("%s links the SDK's loader", p.ImportPath)
+		}
+	}
+}
+
 // Only maintain may rewrite the progress table, and look at what guards the record, so only maintain holds the code that does.
 func TestWhatMaintainAloneLinks(t *testing.T) {
 	t.Parallel()

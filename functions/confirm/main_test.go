@@ -8,6 +8,7 @@ import (
 // A mistake in the configuration is found at start, named by its variable, and told what is allowed.
 func TestConfiguration(t *testing.T) {
 	good := []string{
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"USER_POOL_ID=eu-west-1_aB3dE5gH7", "APP_CLIENT_ID=1example23456789", "NEW_USER_POOL_ID=eu-west-1_nEwP00l02",
 		"AUDIT_TABLE=audit", "PROGRESS_TABLE=progress", "SPOOL_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/spool",
 		"ATTRIBUTES=custom:old_sub=sub",

@@ -16,6 +16,7 @@ import (
 )
 
 var environ = []string{
+	"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 	"USER_POOL_ID=eu-central-1_oLdP00l01", "APP_CLIENT_ID=1old", "AUDIT_TABLE=audit", "PROGRESS_TABLE=progress",
 	"NEW_USER_POOL_ID=eu-west-1_nEwP00l02", "MIGRATE_FUNCTION=stack-MigrateFunction-1",
 }
@@ -34,12 +35,7 @@ func TestPreflightAsksEveryRegion(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	defer server.Close()
-	for name, value := range map[string]string{
-		"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
-	} {
-		t.Setenv(name, value)
-	}
-	handle, err := run(t.Context(), environ)
+	handle, err := run(t.Context(), append(slices.Clone(environ), "AWS_ENDPOINT_URL="+server.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,13 +67,8 @@ func TestPreflightKnowsOfTheSecret(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	defer server.Close()
-	for name, value := range map[string]string{
-		"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
-	} {
-		t.Setenv(name, value)
-	}
 	for choice, want := range map[string]bool{"no": true, "yes": false} {
-		handle, err := run(t.Context(), append(slices.Clone(environ), "APP_CLIENT_HAS_SECRET="+choice))
+		handle, err := run(t.Context(), append(slices.Clone(environ), "AWS_ENDPOINT_URL="+server.URL, "APP_CLIENT_HAS_SECRET="+choice))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +87,7 @@ func TestPreflightKnowsOfTheSecret(t *testing.T) {
 }
 
 func TestPreflightNeedsItsVariables(t *testing.T) {
-	handle, err := run(t.Context(), environ[:4])
+	handle, err := run(t.Context(), environ[:7])
 	if err != nil {
 		t.Fatal(err)
 	}

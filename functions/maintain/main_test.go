@@ -12,6 +12,7 @@ import (
 )
 
 var environ = []string{
+	"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 	"AUDIT_TABLE=audit", "PROGRESS_TABLE=progress",
 	"SPOOL_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/spool",
 	"DEAD_LETTER_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",

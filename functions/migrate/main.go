@@ -46,7 +46,7 @@ func run(ctx context.Context, environ []string) (lambda.Handler, error) {
 	if !cfg.Policy.NewPool.Known() {
 		log.LogAttrs(ctx, slog.LevelWarn, "NEW_POOL is empty: users whom the new pool refuses may count as migrated")
 	}
-	aws, err := config.AWS(ctx)
+	aws, err := config.AWS(environ)
 	if err != nil {
 		return nil, err
 	}

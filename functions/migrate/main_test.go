@@ -10,6 +10,7 @@ import (
 // Every mistake in the configuration is found at start, named by its variable, and told what is allowed.
 func TestConfiguration(t *testing.T) {
 	good := []string{
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"USER_POOL_ID=eu-west-1_aB3dE5gH7", "APP_CLIENT_ID=1example23456789", "AUDIT_TABLE=audit", "PROGRESS_TABLE=progress",
 		"SPOOL_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/spool",
 	}
@@ -23,6 +24,7 @@ func TestConfiguration(t *testing.T) {
 		{"FORGOT_PASSWORD=", nil},
 		{"REGION=eu-west-1", nil},
 		{"AUDIT_POLICY=required", nil},
+		{"AWS_REGION=", []string{"AWS_REGION"}},
 		{"USER_POOL_ID=", []string{"USER_POOL_ID"}},
 		{"USER_POOL_ID=my pool", []string{"USER_POOL_ID", "eu-west-1_"}},
 		{"APP_CLIENT_ID=-", []string{"APP_CLIENT_ID", "letters and digits"}},

@@ -33,7 +33,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
 	}
-	aws, err := config.AWS(ctx)
+	aws, err := config.AWS(environ)
 	if err != nil {
 		return nil, err
 	}

@@ -2,16 +2,12 @@
 package config
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/smithy-go/logging"
 	"github.com/caarlos0/env/v11"
 )
 
@@ -69,10 +65,4 @@ func (c *YesNo) UnmarshalText(text []byte) error {
 	default:
 		return fmt.Errorf("%q is not allowed: allowed is yes, no", text)
 	}
-}
-
-// AWS loads the SDK's configuration from the environment, as Lambda sets it. The SDK's own log is off: it is plain text, and may quote
-// personal data.
-func AWS(ctx context.Context) (aws.Config, error) {
-	return awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logging.Nop{}))
 }

@@ -35,9 +35,11 @@ type Config struct {
 	ExternalID string `env:"OLD_POOL_EXTERNAL_ID"`
 }
 
+// Lengths are checked apart: a regular expression that bounds a repetition holds as many copies of what is repeated, and each cold start
+// would compile them.
 var (
 	poolID   = regexp.MustCompile(`^([\w-]+)_[0-9a-zA-Z]+$`)
-	clientID = regexp.MustCompile(`^\w{1,128}$`)
+	clientID = regexp.MustCompile(`^\w+$`)
 	region   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
 	roleARN  = regexp.MustCompile(`^arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
 	// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
@@ -51,7 +53,7 @@ func (c Config) Validate() error {
 	if id == nil {
 		errs = append(errs, fmt.Errorf("USER_POOL_ID is %q: allowed is an id like eu-west-1_aB3dE5gH7", c.UserPoolID))
 	}
-	if !clientID.MatchString(c.AppClientID) {
+	if !clientID.MatchString(c.AppClientID) || len(c.AppClientID) > 128 {
 		errs = append(errs, fmt.Errorf("APP_CLIENT_ID is %q: allowed are 1 to 128 letters and digits", c.AppClientID))
 	}
 	if c.Region != "" && id != nil && region.MatchString(id[1]) && id[1] != c.Region {
@@ -300,11 +302,11 @@ func (p *Pool) Groups(ctx context.Context, username string) ([]string, error) {
 	return groups, nil
 }
 
-var apiName = regexp.MustCompile(`^\w{1,64}$`)
+var apiName = regexp.MustCompile(`^\w+$`)
 
 // name passes a name of the API, known or new, and nothing else: names are recorded and counted.
 func name(s string) string {
-	if !apiName.MatchString(s) {
+	if !apiName.MatchString(s) || len(s) > 64 {
 		return "UNRECOGNIZED"
 	}
 	return s

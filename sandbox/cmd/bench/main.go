@@ -25,6 +25,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/process"
 )
 
 const (
@@ -33,6 +34,9 @@ const (
 	hotSignIns = 1000 // without delays, for the processor time
 	writeDelay = 8 * time.Millisecond
 )
+
+// rules are of every kind: sign-ins pay for them.
+var rules = map[string]string{"ATTRIBUTES": "custom:old_sub=sub,-website,locale?=en"}
 
 var cognitoDelays = []time.Duration{20 * time.Millisecond, 150 * time.Millisecond}
 
@@ -96,7 +100,7 @@ func start(ctx context.Context) (*bench, error) {
 	}
 	b := &bench{sandbox: sb, bar: progressbar.NewOptions(len(cognitoDelays)*pairs+2*hotSignIns+coldStarts,
 		progressbar.OptionSetDescription("Measuring"), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionThrottle(100*time.Millisecond))}
-	if b.stack, err = sb.Deploy(ctx, "bench", nil); err == nil {
+	if b.stack, err = sb.Deploy(ctx, "bench", rules); err == nil {
 		b.floor, err = startFloor(ctx, b.stack)
 	}
 	if err != nil {
@@ -242,7 +246,7 @@ func (b *bench) processor(ctx context.Context, t table.Writer) error {
 func (b *bench) coldStart(ctx context.Context, t table.Writer) error {
 	var ready []float64
 	for i := range coldStarts {
-		stack, err := b.sandbox.Deploy(ctx, fmt.Sprintf("cold%d", i), nil)
+		stack, err := b.sandbox.Deploy(ctx, fmt.Sprintf("cold%d", i), rules)
 		if err != nil {
 			return err
 		}
@@ -260,21 +264,26 @@ func (b *bench) coldStart(ctx context.Context, t table.Writer) error {
 	return nil
 }
 
-// functionProcess finds the process of the function that was started last.
+// functionProcess finds the process of this checkout's function that was started last.
 func functionProcess(function string) (int, error) {
+	root, err := process.Root()
+	if err != nil {
+		return 0, err
+	}
+	binary := filepath.Join(root, "build", "host", function, "bootstrap")
 	links, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
 		return 0, err
 	}
 	found := 0
 	for _, link := range links {
-		if exe, err := os.Readlink(link); err == nil && strings.HasSuffix(exe, filepath.Join("build", "host", function, "bootstrap")) {
+		if exe, err := os.Readlink(link); err == nil && exe == binary {
 			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
 			found = max(found, pid)
 		}
 	}
 	if found == 0 {
-		return 0, fmt.Errorf("no process of the function %s", function)
+		return 0, fmt.Errorf("no process of %s", binary)
 	}
 	return found, nil
 }

@@ -30,8 +30,9 @@ import (
 func main() { function.Main(run) }
 
 type censusConfig struct {
-	Rate       int             `env:"CENSUS_RATE" envDefault:"10"` // calls of ListUsers a second, at most
-	Attributes migration.Rules `env:"ATTRIBUTES"`
+	Rate        int             `env:"CENSUS_RATE" envDefault:"10"` // calls of ListUsers a second, at most
+	Attributes  migration.Rules `env:"ATTRIBUTES"`
+	CarryGroups confirm.Carry   `env:"CARRY_GROUPS" envDefault:"no"`
 
 	recorder.Config
 
@@ -80,6 +81,9 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 			Confirmations: confirm.NewListed(records, log, cfg.Census.Namespace, time.Now),
 			Link:          cfg.Census.Attributes.Link(),
 		},
+	}
+	if cfg.Census.CarryGroups {
+		t.counter.Recent = confirm.SweepBack
 	}
 	return request.Handler(t.log, request.NewView("run", t.run), request.NewView("status", t.status)), nil
 }

@@ -45,6 +45,8 @@ type Counter struct {
 	Records       Records
 	Confirmations Confirmations
 	Link          string // the attribute of the new pool that holds the old sub; empty if none does
+	// Recent is how long after the handover a user is left to others to confirm, who do more than record it.
+	Recent time.Duration
 }
 
 // State is how far a census is. It holds counts and the lists' own tokens, and nothing about anybody.
@@ -271,7 +273,7 @@ func (r *run) countNew(ctx context.Context, accounts []migration.Account) (migra
 		counts[linked]++
 		record, known := records[old]
 		ready := a.Enabled && a.Status == "CONFIRMED"
-		if ready && record.Status != migration.StatusConfirmed {
+		if ready && record.Status != migration.StatusConfirmed && !r.isRecent(record) {
 			known = r.Confirmations.Confirm(ctx, old) || known
 		}
 		switch {
@@ -285,6 +287,10 @@ func (r *run) countNew(ctx context.Context, accounts []migration.Account) (migra
 		}
 	}
 	return counts, nil
+}
+
+func (r *run) isRecent(record migration.Record) bool {
+	return record.Status == migration.StatusMigrated && r.now().Sub(record.Since) < r.Recent
 }
 
 // begin splits a walk through a pool into chains.

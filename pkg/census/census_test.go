@@ -212,6 +212,33 @@ func TestWhoIsConfirmed(t *testing.T) {
 	}
 }
 
+// Users handed over a moment ago are left to confirm, which puts them into their groups before.
+func TestWhoWasHandedOverAMomentAgoIsLeftToConfirm(t *testing.T) {
+	later := &pool{}
+	for _, sub := range []string{"long ago", "just now", "imported"} {
+		later.users = append(later.users, arrival(sub, sub, "CONFIRMED", true))
+	}
+	c := &confirmations{}
+	take(t, census.Counter{Old: &pool{}, New: later, Confirmations: c, Link: link, Recent: time.Hour, Records: since{
+		"long ago": noon.Add(-time.Hour), "just now": noon.Add(-time.Minute),
+	}}, atOnce)
+	slices.Sort(c.got)
+	if want := []string{"imported", "long ago"}; !slices.Equal(c.got, want) {
+		t.Errorf("%v are confirmed, want %v", c.got, want)
+	}
+}
+
+// since are the records of users who were handed over at a time.
+type since map[string]time.Time
+
+func (s since) Records(context.Context, []string) (map[string]migration.Record, error) {
+	all := map[string]migration.Record{}
+	for sub, at := range s {
+		all[sub] = migration.Record{Sub: sub, Status: migration.StatusMigrated, Since: at}
+	}
+	return all, nil
+}
+
 // Whatever subs there are, and whatever befalls the census, each user is counted once.
 func TestEveryUserIsCountedOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

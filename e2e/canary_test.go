@@ -265,7 +265,7 @@ func malformed(t *testing.T, stack *sandbox.Stack, u cognito.User, answers *byte
 // tables returns every item of the stack's tables as JSON.
 func tables(t *testing.T, stack *sandbox.Stack) []byte {
 	t.Helper()
-	text, err := json.Marshal(append(scan(t, stack.Tables.AuditTable), scan(t, stack.Tables.ProgressTable)...))
+	text, err := json.Marshal(append(scan(t, stack.Sandbox(), stack.Tables.AuditTable), scan(t, stack.Sandbox(), stack.Tables.ProgressTable)...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,17 +276,17 @@ func tables(t *testing.T, stack *sandbox.Stack) []byte {
 func subs(t *testing.T, stack *sandbox.Stack) []string {
 	t.Helper()
 	var subs []string
-	for _, item := range scan(t, stack.Tables.AuditTable) {
+	for _, item := range scan(t, stack.Sandbox(), stack.Tables.AuditTable) {
 		subs = append(subs, item["pk"].(string))
 	}
 	return subs
 }
 
 // scan returns every item of a table.
-func scan(t *testing.T, table string) []map[string]any {
+func scan(t *testing.T, in *sandbox.Sandbox, table string) []map[string]any {
 	t.Helper()
 	var all []map[string]any
-	pages := dynamodb.NewScanPaginator(local.DynamoDBClient(), &dynamodb.ScanInput{TableName: aws.String(table)})
+	pages := dynamodb.NewScanPaginator(in.DynamoDBClient(), &dynamodb.ScanInput{TableName: aws.String(table)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {

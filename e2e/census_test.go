@@ -88,7 +88,7 @@ func counts(t *testing.T, own *sandbox.Sandbox, stack *sandbox.Stack, users []co
 	}}
 	want.Old.Counted = census.Counted{Users: len(users), Estimated: len(users), States: map[string]int{}}
 	arrivals := []cognito.User{{Username: "stranger", Sub: "5tranger"}, {Username: "imported", Sub: "1mported", Attributes: map[string]string{link: "unheard of"}}}
-	linked, arrived := 1, 0
+	linked, arrived, unfinished := 1, 0, 0
 	records := table{own.DynamoDBClient(), stack.Tables.ProgressTable}
 	var group errgroup.Group
 	group.SetLimit(8)
@@ -109,6 +109,7 @@ func counts(t *testing.T, own *sandbox.Sandbox, stack *sandbox.Stack, users []co
 			arrival := cognito.User{Username: "new" + u.Username, Attributes: map[string]string{link: u.Sub}}
 			if status == string(migration.StatusMigrated) {
 				arrival.Status = "RESET_REQUIRED"
+				unfinished++
 			} else {
 				arrived++
 			}
@@ -132,7 +133,7 @@ func counts(t *testing.T, own *sandbox.Sandbox, stack *sandbox.Stack, users []co
 	one, two := 1, 2
 	want.New = census.NewPool{
 		Counted: census.Counted{Users: len(arrivals), Estimated: len(arrivals), States: map[string]int{"CONFIRMED": arrived + 2, "RESET_REQUIRED": linked - 1 - arrived}},
-		Linked:  &linked, Arrived: &arrived, LinkedWithoutRecord: &one, NoRecord: &two,
+		Linked:  &linked, Arrived: &arrived, ResetUnfinished: &unfinished, LinkedWithoutRecord: &one, NoRecord: &two,
 	}
 	return want
 }

@@ -71,7 +71,7 @@ var layers = map[string][]string{
 	"pkg/recorder":                     {"pkg/emf", "pkg/ledger", "pkg/migration", "pkg/redact"},
 	"pkg/confirm":                      {"pkg/emf", "pkg/migration", "pkg/newpool", "pkg/recorder", "pkg/redact", "pkg/version"},
 	"pkg/signin":                       {"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/migration", "pkg/recorder", "pkg/redact", "pkg/version"},
-	"pkg/report":                       {"pkg/census", "pkg/config", "pkg/ledger", "pkg/ledger/journal", "pkg/progress", "pkg/readiness", "pkg/redact", "pkg/request", "pkg/version"},
+	"pkg/report":                       {"pkg/census", "pkg/config", "pkg/ledger", "pkg/ledger/journal", "pkg/migration", "pkg/progress", "pkg/readiness", "pkg/redact", "pkg/request", "pkg/version"},
 	"pkg/safeguard":                    {"pkg/redact"},
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
 	// The tool asks the functions. It reaches no table, and no pool but to list users for the operator.

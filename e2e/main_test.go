@@ -162,7 +162,7 @@ func report(t *testing.T, stack *sandbox.Stack) progress.Progress {
 
 // store reads the stack's tables past every fault.
 func store(stack *sandbox.Stack) *dynamo.Store {
-	return dynamo.New(sandbox.Config(local.DynamoDB.Endpoint()), stack.Tables, 10*time.Second)
+	return dynamo.New(sandbox.Config(stack.Sandbox().DynamoDB.Endpoint()), stack.Tables, 10*time.Second)
 }
 
 // verify holds that the users' streams are whole and chained, that their records are the fold of them, and that the tallies

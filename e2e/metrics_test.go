@@ -125,7 +125,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 func checkMode(t *testing.T, name string, do func()) {
 	t.Helper()
 	do()
-	if items := append(scan(t, name+"-audit"), scan(t, name+"-progress")...); len(items) != 0 {
+	if items := append(scan(t, local, name+"-audit"), scan(t, local, name+"-progress")...); len(items) != 0 {
 		t.Errorf("recorded: %v", items)
 	}
 }

@@ -33,7 +33,7 @@ type table struct {
 }
 
 func tablesOf(stack *sandbox.Stack) (audit, progress table) {
-	client := local.DynamoDBClient()
+	client := stack.Sandbox().DynamoDBClient()
 	return table{client, stack.Tables.AuditTable}, table{client, stack.Tables.ProgressTable}
 }
 

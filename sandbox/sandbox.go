@@ -317,6 +317,9 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 	return stack, nil
 }
 
+// Sandbox is where the stack is deployed.
+func (st *Stack) Sandbox() *Sandbox { return st.sandbox }
+
 // register makes a function, and its log group, what CloudFormation says that the stack has.
 func (st *Stack) register(name, function string) {
 	title := strings.ToUpper(function[:1]) + function[1:]

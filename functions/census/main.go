@@ -1,5 +1,5 @@
 // Census counts the users of both pools, in slices: how many there are, who has moved, and how many are left. It keeps counts, and nothing
-// about anybody.
+// about anybody. Users of the new pool who are ready to sign in there and not confirmed yet, it confirms.
 package main
 
 import (
@@ -15,20 +15,28 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/confirm"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/newpool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/oldpool"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/recorder"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
 )
 
 func main() { function.Main(run) }
 
 type censusConfig struct {
-	Rate       int             `env:"CENSUS_RATE" envDefault:"10"` // calls of ListUsers a second, at most
-	Attributes migration.Rules `env:"ATTRIBUTES"`
+	Rate        int             `env:"CENSUS_RATE" envDefault:"10"` // calls of ListUsers a second, at most
+	Attributes  migration.Rules `env:"ATTRIBUTES"`
+	CarryGroups confirm.Carry   `env:"CARRY_GROUPS" envDefault:"no"`
+
+	recorder.Config
+
+	Namespace string `env:"METRICS_NAMESPACE" envDefault:"CognitoUserMigration"`
 }
 
 // maxRate leaves something for others of what ListUsers is let in an account and Region, 30 calls a second.
@@ -40,7 +48,7 @@ func (c censusConfig) Validate() error {
 	if c.Rate < 1 || c.Rate > maxRate {
 		return fmt.Errorf("CENSUS_RATE is %d: allowed is 1 to %d", c.Rate, maxRate)
 	}
-	return nil
+	return c.Config.Validate()
 }
 
 func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
@@ -48,6 +56,8 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		OldPool oldpool.Config
 		NewPool newpool.Config
 		Tables  dynamo.Config
+		Spool   spool.Config
+		Windows migration.Windows
 		Census  censusConfig
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
@@ -59,13 +69,21 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	}
 	const try = 10 * time.Second // a page of a large pool may take its time
 	limiter := rate.NewLimiter(rate.Limit(cfg.Census.Rate), 1)
-	store := dynamo.New(aws, cfg.Tables, try)
+	store, log := dynamo.New(aws, cfg.Tables, try), slog.New(slog.NewJSONHandler(os.Stdout, nil))
+	events := ledger.New(dynamo.New(aws, cfg.Tables, cfg.Census.LedgerBudget*2/5), cfg.Windows, time.Now)
+	records := recorder.New(cfg.Census.Config, events, spool.New(aws, cfg.Spool, cfg.Census.SpoolBudget/2))
 	t := taker{
-		store: store, log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+		store: store, log: log,
 		counter: census.Counter{
-			Old: oldpool.New(oldpool.Connect(ctx, aws, cfg.OldPool), cfg.OldPool, try).Listing(limiter), New: newpool.New(aws, cfg.NewPool, try).Listing(limiter),
-			Records: store, Link: cfg.Census.Attributes.Link(),
+			Old:           oldpool.New(oldpool.Connect(ctx, aws, cfg.OldPool), cfg.OldPool, try).Listing(limiter),
+			New:           newpool.New(aws, cfg.NewPool, try).Listing(limiter),
+			Records:       store,
+			Confirmations: confirm.NewListed(records, log, cfg.Census.Namespace, time.Now),
+			Link:          cfg.Census.Attributes.Link(),
 		},
+	}
+	if cfg.Census.CarryGroups {
+		t.counter.Recent = confirm.SweepBack
 	}
 	return request.Handler(t.log, request.NewView("run", t.run), request.NewView("status", t.status)), nil
 }

@@ -26,7 +26,7 @@ import (
 
 func main() { function.Main(run) }
 
-func run(ctx context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
+func run(_ context.Context, environ []string) (func(context.Context, json.RawMessage) (any, error), error) {
 	var cfg struct {
 		Tables   dynamo.Config
 		Spool    spool.Config
@@ -36,7 +36,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
 	}
-	aws, err := config.AWS(ctx)
+	aws, err := config.AWS(environ)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,5 @@
 // Package census counts the users of both pools, by a walk through their lists: how many there are, who has moved, and how many are left.
-// It counts, and keeps nothing about anybody.
+// It counts, and keeps nothing about anybody. Users of the new pool who are ready to sign in and not confirmed yet, it has confirmed.
 //
 // A walk is split into chains of pages, by the first character of the users' sub. It may be taken in several goes.
 package census
@@ -32,11 +32,21 @@ type Records interface {
 	Records(ctx context.Context, subs []string) (map[string]migration.Record, error)
 }
 
+// Confirmations records confirmations.
+type Confirmations interface {
+	// Confirm records that the new pool has a user ready to sign in, by the old sub; once, however often it is called. It returns false if
+	// that is held nowhere: then the next census tries again.
+	Confirm(ctx context.Context, oldSub string) bool
+}
+
 // Counter counts the users of both pools.
 type Counter struct {
-	Old, New Pool
-	Records  Records
-	Link     string // the attribute of the new pool that holds the old sub; empty if none does
+	Old, New      Pool
+	Records       Records
+	Confirmations Confirmations
+	Link          string // the attribute of the new pool that holds the old sub; empty if none does
+	// Recent is how long after the handover a user is left to others to confirm, who do more than record it.
+	Recent time.Duration
 }
 
 // State is how far a census is. It holds counts and the lists' own tokens, and nothing about anybody.
@@ -98,11 +108,11 @@ func (c Counter) Run(
 ) error {
 	r := &run{Counter: c, state: s, now: now, until: until, keep: keep}
 	err := r.keepState(ctx) // before anything else, so that nobody else begins
-	if err == nil {
-		err = r.walk(ctx, &s.Old, c.Old, r.countOld)
-	}
-	if err == nil && s.Old.done() {
+	if err == nil {         // first, so that the old pool's users are counted with the confirmations of this census
 		err = r.walk(ctx, &s.New, c.New, r.countNew)
+	}
+	if err == nil && s.New.done() {
+		err = r.walk(ctx, &s.Old, c.Old, r.countOld)
 	}
 	s.HeldUntil = time.Time{}
 	return errors.Join(err, keep(ctx, s))
@@ -180,6 +190,7 @@ const (
 	remainingYears  = "remaining_year/"
 	linked          = "linked"
 	arrived         = "arrived"
+	unfinished      = "reset_unfinished"
 	unknownLinks    = "linked_without_record"
 	noRecord        = "no_record"
 )
@@ -255,20 +266,31 @@ func (r *run) countNew(ctx context.Context, accounts []migration.Account) (migra
 		counts[users]++
 		counts[states+stateOf(a)]++
 		old := a.Attributes[r.Link]
-		_, known := records[old]
-		switch {
-		case old == "":
+		if old == "" {
 			counts[noRecord]++
 			continue
+		}
+		counts[linked]++
+		record, known := records[old]
+		ready := a.Enabled && a.Status == "CONFIRMED"
+		if ready && record.Status != migration.StatusConfirmed && !r.isRecent(record) {
+			known = r.Confirmations.Confirm(ctx, old) || known
+		}
+		switch {
 		case !known:
 			counts[unknownLinks]++
 			counts[noRecord]++
-		case a.Enabled && a.Status == "CONFIRMED":
+		case ready:
 			counts[arrived]++
+		case a.Enabled && a.Status == "RESET_REQUIRED" && record.Status == migration.StatusMigrated:
+			counts[unfinished]++
 		}
-		counts[linked]++
 	}
 	return counts, nil
+}
+
+func (r *run) isRecent(record migration.Record) bool {
+	return record.Status == migration.StatusMigrated && r.now().Sub(record.Since) < r.Recent
 }
 
 // begin splits a walk through a pool into chains.

@@ -83,6 +83,20 @@ func (r records) Records(_ context.Context, subs []string) (map[string]migration
 	return found, nil
 }
 
+// confirmations are those that a census wants recorded.
+type confirmations struct {
+	mu  sync.Mutex
+	got []string
+	out bool // they can't be recorded
+}
+
+func (c *confirmations) Confirm(_ context.Context, sub string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.got = append(c.got, sub)
+	return !c.out
+}
+
 // take takes a census to its end, with as many goes as it needs; each go begins from what was kept last.
 func take(t interface{ Fatal(...any) }, c census.Counter, goes func(n int) time.Time) census.Result {
 	kept, err := json.Marshal(census.State{StartedAt: noon})
@@ -131,10 +145,12 @@ func TestWhatACensusCounts(t *testing.T) {
 		}},
 		New: &pool{estimated: 900, users: []migration.Account{
 			arrival("n1", "b2", "CONFIRMED", true), arrival("n2", "c3", "RESET_REQUIRED", true), arrival("n3", "unheard of", "CONFIRMED", true),
-			arrival("n4", "", "CONFIRMED", true), arrival("n5", "gone", "CONFIRMED", false),
+			arrival("n4", "", "CONFIRMED", true), arrival("n5", "gone", "CONFIRMED", false), arrival("n6", "a1", "RESET_REQUIRED", true),
 		}},
 		Records: records{"a1": migration.StatusAttempted, "b2": migration.StatusConfirmed, "c3": migration.StatusMigrated, "d4": migration.StatusBlocked, "gone": migration.StatusMigrated},
 		Link:    link,
+
+		Confirmations: &confirmations{out: true},
 	}
 	n := func(n int) *int { return &n }
 	want := census.Result{
@@ -150,19 +166,77 @@ func TestWhatACensusCounts(t *testing.T) {
 		},
 		New: census.NewPool{
 			Counted: census.Counted{
-				Users: 5, Estimated: 900, Differs: true, States: map[string]int{"CONFIRMED": 3, "RESET_REQUIRED": 1, "disabled.CONFIRMED": 1},
+				Users: 6, Estimated: 900, Differs: true, States: map[string]int{"CONFIRMED": 3, "RESET_REQUIRED": 2, "disabled.CONFIRMED": 1},
 			},
-			Linked: n(4), Arrived: n(1), LinkedWithoutRecord: n(1), NoRecord: n(2),
+			Linked: n(5), Arrived: n(1), ResetUnfinished: n(1), LinkedWithoutRecord: n(1), NoRecord: n(2),
 		},
 	}
 	if diff := gocmp.Diff(want, take(t, c, atOnce)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	c.Link = ""
-	want.New.Linked, want.New.Arrived, want.New.LinkedWithoutRecord, want.New.NoRecord = nil, nil, nil, nil
+	want.New.Linked, want.New.Arrived, want.New.ResetUnfinished, want.New.LinkedWithoutRecord, want.New.NoRecord = nil, nil, nil, nil, nil
 	if diff := gocmp.Diff(want, take(t, c, atOnce)); diff != "" {
 		t.Errorf("without a link (-want +got):\n%s", diff)
 	}
+}
+
+// Who is linked, ready to sign in and not confirmed yet gets the confirmation, whatever the record says of the way here; nobody else does.
+func TestWhoIsConfirmed(t *testing.T) {
+	statuses := records{
+		"attempted": migration.StatusAttempted, "blocked": migration.StatusBlocked, "migrated": migration.StatusMigrated,
+		"before": migration.StatusConfirmed, "leaves": migration.StatusMigrated, "disabled": migration.StatusMigrated,
+	}
+	later := &pool{users: []migration.Account{
+		arrival("n0", "leaves", "RESET_REQUIRED", true), arrival("n1", "disabled", "CONFIRMED", false), arrival("n2", "", "CONFIRMED", true),
+		arrival("n3", "imported", "RESET_REQUIRED", true), arrival("n4", "before", "CONFIRMED", true),
+	}}
+	ready := []string{"attempted", "blocked", "imported-1", "imported-2", "migrated"}
+	for i, sub := range ready {
+		later.users = append(later.users, arrival(fmt.Sprintf("%x-r", i), sub, "CONFIRMED", true))
+	}
+	for _, out := range []bool{false, true} {
+		c := &confirmations{out: out}
+		got := take(t, census.Counter{Old: &pool{}, New: later, Records: statuses, Confirmations: c, Link: link}, atOnce)
+		slices.Sort(c.got)
+		if !slices.Equal(c.got, ready) {
+			t.Errorf("confirmed: %v", c.got)
+		}
+		arrived, unknown := 6, 1
+		if out { // those without a record have none still
+			arrived, unknown = 4, 3
+		}
+		if *got.New.Arrived != arrived || *got.New.LinkedWithoutRecord != unknown || *got.New.ResetUnfinished != 1 {
+			t.Errorf("%+v", got.New)
+		}
+	}
+}
+
+// Users handed over a moment ago are left to confirm, which puts them into their groups before.
+func TestWhoWasHandedOverAMomentAgoIsLeftToConfirm(t *testing.T) {
+	later := &pool{}
+	for _, sub := range []string{"long ago", "just now", "imported"} {
+		later.users = append(later.users, arrival(sub, sub, "CONFIRMED", true))
+	}
+	c := &confirmations{}
+	take(t, census.Counter{Old: &pool{}, New: later, Confirmations: c, Link: link, Recent: time.Hour, Records: since{
+		"long ago": noon.Add(-time.Hour), "just now": noon.Add(-time.Minute),
+	}}, atOnce)
+	slices.Sort(c.got)
+	if want := []string{"imported", "long ago"}; !slices.Equal(c.got, want) {
+		t.Errorf("%v are confirmed, want %v", c.got, want)
+	}
+}
+
+// since are the records of users who were handed over at a time.
+type since map[string]time.Time
+
+func (s since) Records(context.Context, []string) (map[string]migration.Record, error) {
+	all := map[string]migration.Record{}
+	for sub, at := range s {
+		all[sub] = migration.Record{Sub: sub, Status: migration.StatusMigrated, Since: at}
+	}
+	return all, nil
 }
 
 // Whatever subs there are, and whatever befalls the census, each user is counted once.
@@ -250,7 +324,7 @@ func TestTheStateNamesNobody(t *testing.T) {
 	}
 	p.broken = 30
 	s := census.State{}
-	_ = census.Counter{Old: p, New: p, Records: records{}, Link: link}.Run(t.Context(), &s, func() time.Time { return noon }, atOnce(0),
+	_ = census.Counter{Old: p, New: p, Records: records{}, Confirmations: &confirmations{}, Link: link}.Run(t.Context(), &s, func() time.Time { return noon }, atOnce(0),
 		func(_ context.Context, s *census.State) error {
 			text, err := json.Marshal(s)
 			if i := slices.IndexFunc([]string{"secret", "example.com"}, func(word string) bool { return strings.Contains(string(text), word) }); i >= 0 {

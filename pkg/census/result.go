@@ -41,7 +41,8 @@ type NewPool struct {
 	Counted
 	Linked              *int `json:"linked"`                // users who carry the sub of the old pool
 	Arrived             *int `json:"arrived"`               // of these, those with a record, enabled and CONFIRMED
-	LinkedWithoutRecord *int `json:"linked_without_record"` // of these, those whom no record knows
+	ResetUnfinished     *int `json:"reset_unfinished"`      // of these, those who were handed over and have not set a new password since
+	LinkedWithoutRecord *int `json:"linked_without_record"` // of these, those whom no record knows: imported, and without a new password
 	NoRecord            *int `json:"no_record"`             // users whom no record knows, with a link or without: signed up there, or imported
 }
 
@@ -58,7 +59,7 @@ func (s State) Result(link string) Result {
 	}
 	if link != "" {
 		for name, into := range map[string]**int{
-			linked: &r.New.Linked, arrived: &r.New.Arrived, unknownLinks: &r.New.LinkedWithoutRecord, noRecord: &r.New.NoRecord,
+			linked: &r.New.Linked, arrived: &r.New.Arrived, unfinished: &r.New.ResetUnfinished, unknownLinks: &r.New.LinkedWithoutRecord, noRecord: &r.New.NoRecord,
 		} {
 			n := news[name]
 			*into = &n

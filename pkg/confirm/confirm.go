@@ -8,15 +8,12 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
-	"github.com/oklog/ulid/v2"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/newpool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/recorder"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
 )
 
 // Config says how the users were handed over, and how fast to ask.
@@ -82,21 +79,21 @@ type Recorder interface {
 
 // Confirmer asks about users.
 type Confirmer struct {
-	config   Config
-	link     string // the attribute of the new pool that holds the old sub; empty if there is none
-	old      OldPool
-	new      NewPool
-	records  Records
-	recorder Recorder
-	log      *slog.Logger
-	now      func() time.Time
-	next     time.Time // when the next user may be asked about
+	writer
+
+	config  Config
+	link    string // the attribute of the new pool that holds the old sub; empty if there is none
+	old     OldPool
+	new     NewPool
+	records Records
+	next    time.Time // when the next user may be asked about
 }
 
 // New wires a confirmer. If no rule keeps the old sub, it confirms nobody, and says so.
 func New(config Config, o OldPool, n NewPool, records Records, r Recorder, log *slog.Logger, now func() time.Time) *Confirmer {
 	c := &Confirmer{
-		config: config, link: config.Attributes.Link(), old: o, new: n, records: records, recorder: r, log: log, now: now,
+		config: config, link: config.Attributes.Link(), old: o, new: n, records: records,
+		writer: writer{recorder: r, log: log, namespace: config.Namespace, now: now},
 	}
 	if c.link == "" {
 		log.Warn("nobody is confirmed: no rule of ATTRIBUTES keeps the old sub, as custom:old_sub=sub does")
@@ -158,12 +155,7 @@ func (c *Confirmer) confirm(ctx context.Context, sub string) (r result) {
 			return r
 		}
 	}
-	event := migration.NewConfirmation(c.origin(ctx), sub)
-	r.recorded = c.recorder.Record(ctx, sub, func(migration.Record) migration.Event { return event },
-		func(decided migration.Event) migration.Event { return decided })
-	if r.recorded.Lost {
-		r.unreachable(r.recorded.Fault) // asking again does what an operator would have to do with the log line
-	}
+	c.record(ctx, &r)
 	return r
 }
 
@@ -231,17 +223,6 @@ func (c *Confirmer) carry(ctx context.Context, oldName, newName string, r *resul
 		}
 	}
 	return nil
-}
-
-func (c *Confirmer) origin(ctx context.Context) migration.Origin {
-	at := c.now()
-	o := migration.Origin{
-		ID: ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String(), At: at, FunctionVersion: version.String(),
-	}
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		o.RequestID = lc.AwsRequestID
-	}
-	return o
 }
 
 // pause waits until the next user may be asked about, and not before a time; or until ctx is done.

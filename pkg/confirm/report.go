@@ -1,12 +1,6 @@
 package confirm
 
-import (
-	"cmp"
-	"context"
-	"log/slog"
-
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
-)
+import "github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
 
 // The metrics that the log lines carry. docs/metrics.md describes them.
 const (
@@ -19,30 +13,6 @@ const (
 
 // DimensionWhy is the dimension of MetricNotConfirmed, and a field of the line.
 const DimensionWhy = "Why"
-
-// report writes one line about one user. It holds no personal data but the sub, a pseudonym.
-func (c *Confirmer) report(ctx context.Context, r result) {
-	attrs := []slog.Attr{slog.String(DimensionWhy, cmp.Or(string(r.why), "none"))}
-	if r.why != "" || r.before {
-		attrs = append(attrs, slog.String("sub", r.sub))
-	}
-	if r.exception != "" {
-		attrs = append(attrs, slog.String("exception", r.exception))
-	}
-	if len(r.missingGroups) > 0 {
-		attrs = append(attrs, slog.Any("missing_groups", r.missingGroups))
-	}
-	attrs = append(attrs, r.recorded.Attrs()...)
-	attrs = append(attrs, emf.Attrs(c.now(), c.config.Namespace,
-		emf.Directive{Dimensions: [][]string{{DimensionWhy}}, Metrics: count(MetricNotConfirmed, r.notConfirmed())},
-		emf.Directive{Dimensions: [][]string{{}}, Metrics: r.metrics()},
-	)...)
-	level := slog.LevelInfo
-	if r.why == Unreachable || r.recorded.Spooled || r.recorded.Lost {
-		level = slog.LevelError
-	}
-	c.log.LogAttrs(ctx, level, "confirmation", attrs...)
-}
 
 func (r result) notConfirmed() int {
 	if r.why == "" {

@@ -9,8 +9,10 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
+// SweepBack is how long ago users may have been handed over whom the sweep asks about, and puts into their groups.
+const SweepBack = 24 * time.Hour
+
 const (
-	sweepBack   = 24 * time.Hour   // users who were handed over before that are no longer asked about
 	sweepUntil  = time.Minute      // users who were handed over since are the stream's
 	arrivedBy   = 15 * time.Minute // by then the new pool has made a user, or never will
 	sweptAtOnce = 100              // users a page
@@ -37,7 +39,7 @@ func (c *Confirmer) Sweep(ctx context.Context, _ struct{}) (any, error) {
 	start := c.now()
 	waiting := migration.Record{Status: migration.StatusMigrated}.Standing()
 	for cursor := ""; ; {
-		records, next, err := c.records.StandingSince(asking, waiting, start.Add(-sweepBack), cursor, sweptAtOnce)
+		records, next, err := c.records.StandingSince(asking, waiting, start.Add(-SweepBack), cursor, sweptAtOnce)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ func summary(r migration.Record, stream []migration.Event) string {
 	var s strings.Builder
 	switch r.Status {
 	case migration.StatusConfirmed:
-		fmt.Fprintf(&s, "Confirmed on %s: the new pool has this user, who can sign in there. Nothing is left to do.", date(r.Since))
+		fmt.Fprintf(&s, "Confirmed on %s: the new pool has this user, who can sign in there%s. Nothing is left to do.", date(r.Since), came(stream))
 	case migration.StatusMigrated:
 		fmt.Fprintf(&s, "Migrated on %s, and not confirmed: the new pool was given this user, with the same password, and has not been "+
 			"seen to have the user, enabled and with a password. Tell the user to sign in as usual; a user who asked for a new password "+
@@ -50,6 +51,14 @@ func summary(r migration.Record, stream []migration.Event) string {
 			"check there whether the user exists, and whether someone deleted it.")
 	}
 	return s.String()
+}
+
+// came says how the user came into the new pool, if that was not by a sign-in or a forgotten password there.
+func came(stream []migration.Event) string {
+	if slices.ContainsFunc(stream, func(e migration.Event) bool { return e.Outcome == migration.Migrated }) {
+		return ""
+	}
+	return ", and came without a sign-in: by an import, for example"
 }
 
 func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -19,6 +19,7 @@ func event(change func(*migration.Event)) migration.Event {
 
 // Support gets a sentence for whatever can have happened.
 func TestTell(t *testing.T) {
+	confirmation := func(e *migration.Event) { e.Kind, e.Trigger, e.Outcome = migration.Confirmation, "", "" }
 	rejected := func(r migration.Reason, challenge string) func(*migration.Event) {
 		return func(e *migration.Event) { e.Outcome, e.Reason, e.Challenge = r.Outcome(), r, challenge }
 	}
@@ -38,7 +39,10 @@ func TestTell(t *testing.T) {
 			[]migration.Event{event(func(*migration.Event) {}), event(func(e *migration.Event) { e.At = noon.Add(time.Hour) })},
 			[]string{"Migrated", "asked for this user again"},
 		},
-		"confirmed": {[]migration.Event{event(func(e *migration.Event) { e.Kind = migration.Confirmation })}, []string{"Confirmed on 2026-07-14 12:00 UTC", "can sign in"}},
+		"confirmed": {
+			[]migration.Event{event(func(*migration.Event) {}), event(confirmation)}, []string{"Confirmed on 2026-07-14 12:00 UTC", "can sign in there. Nothing"},
+		},
+		"imported": {[]migration.Event{event(confirmation)}, []string{"Confirmed on 2026-07-14 12:00 UTC", "can sign in there, and came without a sign-in"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := history.Tell("a", tt.stream)

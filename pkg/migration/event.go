@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -64,6 +65,16 @@ func NewConfirmation(o Origin, sub string) Event {
 		Schema: Schema, Kind: Confirmation, Sub: sub, ID: o.ID, At: Millis(o.At), Factors: []string{},
 		RequestID: o.RequestID, FunctionVersion: o.FunctionVersion,
 	}
+}
+
+// maxSub is longer than any sub, in bytes.
+const maxSub = 128
+
+// LikeSub tells whether a text may be a sub, of which no more is promised than that it is a name: it is short, of printable ASCII, and has
+// not the form of an email address or a phone number. So nobody can have those written down by putting them where a sub belongs.
+func LikeSub(text string) bool {
+	return text != "" && len(text) <= maxSub && text[0] != '+' &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '@' })
 }
 
 // eventID is the form of a ULID. https://github.com/ulid/spec

@@ -3,6 +3,7 @@ package migration_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,6 +136,33 @@ func TestStatusNeverFalls(t *testing.T) {
 			r = next
 		}
 	})
+}
+
+// Handing a user over again is reoffering; a confirmation without any handover, as of a user who was imported, is not one.
+func TestReofferedAreTheHandoversAfterTheFirst(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := drawEvents(t)
+		handovers := 0
+		for _, e := range events {
+			if e.Outcome == Migrated {
+				handovers++
+			}
+		}
+		if got := Fold(events).Reoffered; got != max(handovers-1, 0) {
+			t.Fatalf("%d reoffered in %d handovers", got, handovers)
+		}
+	})
+}
+
+func TestWhatMayBeASub(t *testing.T) {
+	for text, want := range map[string]bool{
+		"f4d8c458-5041-70a1-8333-000000000001": true, "user/1": true, "": false, "ada@example.com": false, "+491511": false,
+		"Ada Lovelace": false, "\x00": false, "名前": false, strings.Repeat("a", 129): false,
+	} {
+		if got := LikeSub(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
 }
 
 // Whatever standing a user enters, the counters sum up to where the users are now.

@@ -51,7 +51,7 @@ func (r Record) Apply(e Event) Record {
 	if e.At.After(r.LastAt) {
 		next.LastAt = e.At
 	}
-	if e.Outcome == Migrated && !r.Status.below(StatusMigrated) {
+	if e.Outcome == Migrated && r.handedOver() {
 		next.Reoffered++
 	}
 
@@ -67,6 +67,16 @@ func (r Record) Apply(e Event) Record {
 		next.Since = e.At
 	}
 	return next
+}
+
+// handedOver tells whether the stream holds a handover. A user who was imported is confirmed without one.
+func (r Record) handedOver() bool {
+	for key := range r.Seen {
+		if ParseCounter(key).Outcome == Migrated {
+			return true
+		}
+	}
+	return false
 }
 
 // Standing names where the user is: the status and, while blocked, why. It reads blocked.challenge.SMS_MFA.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 )
@@ -131,7 +132,10 @@ func (e *Evidence) count(c *census.Result, p progress.Progress) {
 	if !c.Old.Differs {
 		e.Remaining = &c.Old.Remaining
 	}
-	// TODO-MERGE missing
+	if c.New.ResetUnfinished != nil {
+		missing := max(0, c.Old.Statuses[string(migration.StatusMigrated)]-*c.New.ResetUnfinished)
+		e.Missing = &missing
+	}
 }
 
 func verified(p progress.Progress) *readiness.LedgerVerification {

@@ -1,5 +1,6 @@
 // Package chaos has users sign in at the new pool while everything that the functions call fails, and the functions are killed in the
-// middle of requests. When the storm is over and the spool replayed, it compares the ledger with what the users and the logs saw.
+// middle of requests. Meanwhile the new pool is asked who has arrived, and both pools are counted. When the storm is over and the spool
+// replayed, it compares the ledger with what the users, the pools and the logs saw.
 package chaos
 
 import (
@@ -31,8 +32,8 @@ type Config struct {
 	Done func() // called after each attempt, by several goroutines
 }
 
-// Run sends users of its own through a storm. The stack has to be the new pool's trigger, and empty. The error names everything that is
-// wrong; it is nil if nothing is, and every kind of fault happened.
+// Run sends users of its own through a storm. The stack has to be the new pool's trigger, keep the old sub in Link, and be empty; so have the
+// pools. The error names everything that is wrong; it is nil if nothing is, and every kind of fault happened.
 func Run(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, config Config) (Result, error) {
 	s := &storm{Config: config, sandbox: sb, stack: stack, client: sb.NewPoolClient(), signedIn: map[string]bool{}}
 	before := map[string]map[fault.Kind]int{}
@@ -45,7 +46,8 @@ func Run(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, config 
 	}
 	r := Result{
 		Took: time.Since(began), Attempts: config.Users * config.Attempts, Successes: int(s.successes.Load()),
-		Kills: int(s.kills.Load()), KilledReplays: int(s.killedReplays.Load()), Outages: int(s.outages.Load()), Faults: map[fault.Kind]int{},
+		Kills: int(s.kills.Load()), KilledReplays: int(s.killedReplays.Load()), KilledConfirms: int(s.killedConfirms.Load()),
+		KilledCensuses: int(s.killedCensuses.Load()), Outages: int(s.outages.Load()), Faults: map[fault.Kind]int{},
 	}
 	for _, sv := range s.services() {
 		for kind, n := range sv.proxy.Counts() {
@@ -56,7 +58,11 @@ func Run(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, config 
 	if err := s.calm(ctx, &r); err != nil {
 		return r, err
 	}
-	return r, s.judge(ctx, &r)
+	counted, err := s.settle(ctx, &r)
+	if err != nil {
+		return r, err
+	}
+	return r, s.judge(ctx, &r, counted)
 }
 
 // storm is one run.
@@ -67,7 +73,7 @@ type storm struct {
 	client  *cognitoidp.Client
 	users   []cognito.User
 
-	attempted, successes, outages, kills, killedReplays atomic.Int32
+	attempted, successes, outages, kills, killedReplays, killedConfirms, killedCensuses atomic.Int32
 
 	mu       sync.Mutex
 	signedIn map[string]bool // users who received a success, by sub
@@ -87,6 +93,7 @@ type service struct {
 func (s *storm) services() []service {
 	return []service{
 		{"old pool", s.sandbox.OldFaults, ""},
+		{"new pool", s.sandbox.NewFaults, ""},
 		{"DynamoDB", s.sandbox.DynamoDBFaults, "TransactWriteItems"},
 		{"SQS", s.sandbox.SQSFaults, ""},
 	}
@@ -115,6 +122,9 @@ func (s *storm) rage(ctx context.Context) error {
 	weather.Go(func() {
 		s.stack.Spool.Poll(bad, sqs.Mapping{BatchSize: 10, MaximumConcurrency: sandbox.ReplayConcurrency}, s.replay)
 	})
+	for _, ask := range []func(context.Context) error{s.stack.Confirm, s.sweep, s.count} {
+		weather.Go(func() { s.keepAsking(bad, ask) })
+	}
 
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(s.Parallel)
@@ -228,8 +238,13 @@ func (s *storm) kill(ctx context.Context, random *rand.Rand) {
 		if s.sandbox.Lambda.Kill(trigger) {
 			s.kills.Add(1)
 		}
-		if random.IntN(4) == 0 && s.sandbox.Lambda.Kill(s.stack.Name+"-replay") {
-			s.killedReplays.Add(1)
+		for _, victim := range []struct {
+			function string
+			killed   *atomic.Int32
+		}{{"replay", &s.killedReplays}, {"confirm", &s.killedConfirms}, {"census", &s.killedCensuses}} {
+			if random.IntN(4) == 0 && s.sandbox.Lambda.Kill(s.stack.Name+"-"+victim.function) {
+				victim.killed.Add(1)
+			}
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -27,11 +28,17 @@ type Result struct {
 
 	Attempts, Successes int // of users; successes are sign-ins that they received tokens for
 	InNewPool           int // users in the new pool
+	Finished            int // of these, those who had forgotten their password and finished the reset after the storm
+
+	// Users whose confirmation was recorded in the storm, and after it: by the rest of the stream, the sweep, and a census.
+	ConfirmedInStorm, ConfirmedByStream, ConfirmedBySweep, ConfirmedByCensus int
 
 	Faults               map[fault.Kind]int // requests by what befell them
 	LostAnswers          int                // of DynamoDB, to transactions that it had carried out
 	Outages              int                // times that a service refused connections
 	Kills, KilledReplays int                // in the middle of an invocation
+
+	KilledConfirms, KilledCensuses int
 
 	Decided, Repeats   int // attempts that the trigger's log tells of, and those that added nothing
 	Unlogged           int // events in the ledger whose log line was lost by a kill
@@ -55,6 +62,9 @@ func (r Result) Enough(faults, lostAnswers, kills int) error {
 	least("an answer was lost after the write", r.LostAnswers, lostAnswers)
 	least("the trigger was killed", r.Kills, kills)
 	least("replay was killed", r.KilledReplays, kills/10)
+	least("confirm was killed", r.KilledConfirms, kills/10)
+	least("the census was killed", r.KilledCensuses, kills/10)
+	least("a user was confirmed in the storm", r.ConfirmedInStorm, kills)
 	least("a service was gone", r.Outages, faults)
 	least("an event waited in the spool", r.Spooled, 1)
 	return errors.Join(errs...)
@@ -112,7 +122,7 @@ func logLines(log string) []logLine {
 }
 
 // judge compares the ledger with what the users and the logs saw.
-func (s *storm) judge(ctx context.Context, r *Result) error {
+func (s *storm) judge(ctx context.Context, r *Result, taken census.Result) error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
@@ -127,7 +137,8 @@ func (s *storm) judge(ctx context.Context, r *Result) error {
 	}
 
 	store := dynamo.New(sandbox.Config(s.sandbox.DynamoDB.Endpoint()), s.stack.Tables, 10*time.Second)
-	written := map[string]int{} // events, by id
+	written := map[string]int{}   // attempts, by id
+	confirmed := map[string]int{} // confirmations, by user
 	migrated := map[string]bool{}
 	recount := migration.Counters{}
 	var users progress.Users
@@ -143,7 +154,11 @@ func (s *storm) judge(ctx context.Context, r *Result) error {
 		r.Events += len(stream)
 		var record migration.Record
 		for _, e := range stream {
-			written[e.ID]++
+			if e.Kind == migration.Confirmation {
+				confirmed[u.Sub]++
+			} else {
+				written[e.ID]++
+			}
 			migrated[u.Sub] = migrated[u.Sub] || e.Outcome == migration.Migrated
 			next := record.Apply(e)
 			recount.Add(migration.Count(record, e, next))
@@ -156,6 +171,8 @@ func (s *storm) judge(ctx context.Context, r *Result) error {
 			users.Blocked++
 		case migration.StatusMigrated:
 			users.Migrated++
+		case migration.StatusConfirmed:
+			users.Confirmed++
 		}
 	}
 	tallies, err := store.Tallies(ctx)
@@ -195,6 +212,10 @@ func (s *storm) judge(ctx context.Context, r *Result) error {
 		if s.signedIn[u.Sub] && !inNewPool[u.Username] {
 			wrong("%s signed in, and the new pool does not have that user", u.Username)
 		}
+	}
+
+	if err := s.judgeArrivals(confirmed, users, there, taken); err != nil {
+		errs = append(errs, err)
 	}
 
 	decided, repeated := map[string]bool{}, map[string]bool{}

@@ -1,5 +1,5 @@
 // Chaos has 2,000 users sign in five times each while every service fails now and then and the functions are killed at work, and then
-// proves that nothing was lost, doubled or miscounted. With -rebuild it measures how fast a lost progress table is rebuilt instead.
+// proves that nothing was lost, doubled or miscounted, and that everyone who can sign in at the new pool is confirmed. With -rebuild it measures how fast a lost progress table is rebuilt instead.
 package main
 
 import (
@@ -58,7 +58,7 @@ func run(ctx context.Context, seed uint64, rebuild string, hot int) error {
 	if hot > 0 {
 		return measureHot(ctx, sb, hot)
 	}
-	stack, err := sb.Deploy(ctx, "chaos", nil)
+	stack, err := sb.Deploy(ctx, "chaos", map[string]string{"ATTRIBUTES": chaos.Link + "=sub", "CENSUS_RATE": "25"})
 	if err != nil {
 		return err
 	}
@@ -100,6 +100,11 @@ func show(r chaos.Result, seed uint64) {
 	row("users", "attempts", r.Attempts)
 	row("users", "successes received", r.Successes)
 	row("users", "in the new pool", r.InNewPool)
+	row("users", "resets finished after the storm", r.Finished)
+	row("confirmed", "in the storm", r.ConfirmedInStorm)
+	row("confirmed", "by the rest of the stream", r.ConfirmedByStream)
+	row("confirmed", "by the sweep", r.ConfirmedBySweep)
+	row("confirmed", "by the census", r.ConfirmedByCensus)
 	for _, f := range []struct {
 		kind fault.Kind
 		name string
@@ -118,6 +123,8 @@ func show(r chaos.Result, seed uint64) {
 	row("faults", "services gone", r.Outages)
 	row("faults", "trigger killed at work", r.Kills)
 	row("faults", "replay killed at work", r.KilledReplays)
+	row("faults", "confirm killed at work", r.KilledConfirms)
+	row("faults", "census killed at work", r.KilledCensuses)
 	row("events", "decided, by the log", r.Decided)
 	row("events", "recorded, and kept out of the log by a kill", r.Unlogged)
 	row("events", "repeats", r.Repeats)

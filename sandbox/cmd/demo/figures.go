@@ -31,6 +31,7 @@ func expected(users int) figures {
 	f := figures{"ledger/found wrong": 0, "users of the old pool/in all": users}
 	for i := range users {
 		s := of(i)
+		expectArrivals(f, i)
 		if s.status != migration.StatusMigrated && s.status != migration.StatusConfirmed {
 			f["users of the old pool/left"]++
 		}
@@ -43,10 +44,13 @@ func expected(users int) figures {
 		if s.status == migration.StatusConfirmed {
 			f["ledger/events verified"]++ // the confirmation
 		}
-		if s.status == migration.StatusMigrated || s.status == migration.StatusConfirmed {
+		movedOn := s.status == migration.StatusMigrated || s.status == migration.StatusConfirmed
+		if movedOn {
+			f["days/users handed over"]++
+		}
+		if movedOn && !s.refused {
 			f["users of the new pool/in all"]++
 			f["users of the new pool/with the attributes of the rules"]++
-			f["days/users handed over"]++
 		}
 		for _, e := range s.events {
 			outcome := migration.Migrated
@@ -103,7 +107,7 @@ func reported(p reportAnswer, inNewPool, whole int) figures {
 func compare(done, reported figures) []figure {
 	all := maps.Clone(done)
 	maps.Copy(all, reported)
-	order := []string{"users", "blocked", "users of the old pool", "users of the new pool", "attempts"}
+	order := []string{"users", "blocked", "users of the old pool", "left, by name", "users of the new pool", "arrivals", "attempts"}
 	rank := func(f figure) int {
 		if i := slices.Index(order, f.group); i >= 0 {
 			return i

@@ -81,7 +81,10 @@ func run(ctx context.Context) error {
 	if err := sb.Old.Put(ctx, users...); err != nil {
 		return err
 	}
-	fmt.Printf("Ready after %.1f s: %d users in the old pool, none in the new one.\n\n", time.Since(began).Seconds(), len(users))
+	if err := prepare(ctx, sb, stack, users); err != nil {
+		return err
+	}
+	fmt.Printf("Ready after %.1f s: %d users in the old pool, and a few strangers in the new one.\n\n", time.Since(began).Seconds(), len(users))
 
 	if err := migrate(ctx, sb, users); err != nil {
 		return fmt.Errorf("%w\nThe log is %s", err, logPath)
@@ -91,7 +94,10 @@ func run(ctx context.Context) error {
 	if err := stack.Replay(ctx); err != nil {
 		return err
 	}
-	if err := confirm(ctx, stack); err != nil {
+	if err := askNewPool(ctx, stack); err != nil {
+		return err
+	}
+	if err := showDelays(ctx, sb, stack, users); err != nil {
 		return err
 	}
 	if err := takeCensus(ctx, stack); err != nil {
@@ -103,7 +109,7 @@ func run(ctx context.Context) error {
 	if err := showHistory(ctx, stack, users); err != nil {
 		return err
 	}
-	if err := showProgress(ctx, sb, stack, len(users)); err != nil {
+	if err := showProgress(ctx, sb, stack, users); err != nil {
 		return err
 	}
 	if err := writePage(ctx, stack); err != nil {
@@ -145,8 +151,8 @@ func migrate(ctx context.Context, sb *sandbox.Sandbox, users []cognito.User) err
 	return nil
 }
 
-// confirm has the new pool asked about everybody who was handed over, as the audit table's stream does within seconds.
-func confirm(ctx context.Context, stack *sandbox.Stack) error {
+// askNewPool has the new pool asked about everybody who was handed over, as the audit table's stream does within seconds.
+func askNewPool(ctx context.Context, stack *sandbox.Stack) error {
 	began := time.Now()
 	if err := stack.Confirm(ctx); err != nil {
 		return err
@@ -220,7 +226,7 @@ func newTable(title string) table.Writer {
 // errDiffers says that the migration's figures are not what was done.
 var errDiffers = errors.New("the report differs from what the demo did: see the lines marked ✗")
 
-func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users int) error {
+func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users []cognito.User) error {
 	answer, err := stack.Invoke(ctx, "report", []byte(`{"view":"progress"}`))
 	if err != nil {
 		return err
@@ -233,7 +239,11 @@ func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 	if err != nil {
 		return err
 	}
-	figures := compare(expected(users), reported(p, inNewPool, whole))
+	said := reported(p, inNewPool, whole)
+	if err := addArrivals(ctx, sb, stack, said, p, users); err != nil {
+		return err
+	}
+	figures := compare(expected(len(users)), said)
 
 	t := newTable("Progress of the migration")
 	t.AppendHeader(table.Row{"", "", "reported", "done", ""})

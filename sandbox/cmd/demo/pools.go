@@ -26,9 +26,10 @@ var pools = sandbox.Pools{
 
 // bridge is the configuration that gets users from the one to the other, beside the new pool's shape.
 var bridge = map[string]string{
-	"CENSUS_RATE": "25",
-	"ATTRIBUTES":  "custom:old_sub=sub,custom:org=custom:tenant,-custom:legacy",
-	"TYPED_NAME":  "typed",
+	"CARRY_GROUPS": "yes",
+	"CENSUS_RATE":  "25",
+	"ATTRIBUTES":   "custom:old_sub=sub,custom:org=custom:tenant,-custom:legacy",
+	"TYPED_NAME":   "typed",
 }
 
 func custom(names ...string) []types.SchemaAttributeType {

@@ -23,6 +23,8 @@ type scenario struct {
 	does   []step
 	events []recorded
 	status migration.Status
+
+	refused bool // by the new pool, though the trigger says yes
 }
 
 // step is one thing that a user does: a method of app.
@@ -95,6 +97,12 @@ var scenarios = []scenario{
 		user:   func(u *cognito.User) { u.Status = "FORCE_CHANGE_PASSWORD" },
 		does:   []step{app.isToldToReset},
 		events: []recorded{{migration.SignIn, migration.ChallengeRequired, "NEW_PASSWORD_REQUIRED"}}, status: migration.StatusBlocked,
+	},
+	{
+		name: "has an address that works for somebody else at the new pool", share: 1,
+		does:   []step{app.isNotTaken},
+		events: []recorded{signedIn, signedIn}, status: migration.StatusMigrated, // the first was 20 minutes ago
+		refused: true,
 	},
 	{
 		name: "has not come yet", share: 2,

@@ -14,8 +14,10 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/gauges"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/report"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
 )
@@ -28,6 +30,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		Spool   spool.Config
 		Letters spool.DeadLetterConfig
 		Gauges  gauges.Config
+		Probe   probe.Config
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
@@ -47,6 +50,14 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 					return nil, err
 				}
 				return &result, nil
+			},
+			Probe: func(ctx context.Context, now time.Time) (*probe.Latest, error) {
+				if cfg.Probe.AppClientID == "" {
+					return nil, nil
+				}
+				days, err := store.Probes(ctx, ledger.Day(now.Add(-24*time.Hour)))
+				latest := probe.LatestOf(days, now)
+				return &latest, err
 			},
 			Spool:       spool.New(aws, cfg.Spool, time.Second),
 			DeadLetters: spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
@@ -20,12 +21,14 @@ type Queue interface {
 type Report struct {
 	progress.Progress
 	Census *census.Result `json:"census"` // the last that came to its end; null before it
+	Probe  *probe.Latest  `json:"probe"`  // null if nothing is probed
 }
 
 // Collector collects the data of a report.
 type Collector struct {
 	Ledger             progress.Source
-	Census             func(context.Context) (*census.Result, error) // the last that came to its end; nil before it
+	Census             func(context.Context) (*census.Result, error)           // the last that came to its end; nil before it
+	Probe              func(context.Context, time.Time) (*probe.Latest, error) // nil if nothing is probed
 	Spool, DeadLetters Queue
 	Log                *slog.Logger
 }
@@ -33,7 +36,8 @@ type Collector struct {
 // Collect returns the progress as it is now. If the queues can't be asked, the progress and the log say so, and the other figures are
 // there.
 func (c Collector) Collect(ctx context.Context) (Report, error) {
-	p, err := progress.Collect(ctx, c.Ledger, time.Now())
+	now := time.Now()
+	p, err := progress.Collect(ctx, c.Ledger, now)
 	if err != nil {
 		return Report{}, err
 	}
@@ -41,7 +45,11 @@ func (c Collector) Collect(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	report := Report{p, counted}
+	probed, err := c.Probe(ctx, now)
+	if err != nil {
+		return Report{}, err
+	}
+	report := Report{p, counted, probed}
 	waiting, err := c.Spool.Depth(ctx)
 	dead, deadErr := c.DeadLetters.Depth(ctx)
 	if err := errors.Join(err, deadErr); err != nil {

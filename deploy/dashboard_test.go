@@ -324,6 +324,7 @@ func TestWhenAlarmsRingThatNothingComes(t *testing.T) {
 	for name, want := range map[string]struct{ period, periods int }{
 		"GaugesStaleAlarm":     {300, 3},   // 15 minutes
 		"SafeguardsStaleAlarm": {3600, 48}, // two days
+		"ProbeStaleAlarm":      {3600, 2},
 	} {
 		a := alarms(t)[name]
 		if len(a.Metrics) != 2 || a.Metrics[0].Expression != "FILL(m1, 0)" || a.Metrics[1].MetricStat.Stat != "SampleCount" ||

@@ -246,7 +246,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	const newPool = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${NewUserPoolId}"
 	const migrate, report, inspect, maintain, replay = "MigrateRole", "ReportRole", "InspectRole", "MaintainRole", "ReplayRole"
 	const confirm, groups = "ConfirmRole", "GroupsPolicy"
-	const census, journal = "CensusRole", "JournalRole"
+	const census, journal, probe = "CensusRole", "JournalRole", "ProbeRole"
 	all := grants(t)
 	for _, test := range []struct {
 		action   string
@@ -261,7 +261,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"dynamodb:GetItem", audit, []string{maintain}},
 		{"dynamodb:Scan", audit, []string{maintain}},
 		{"dynamodb:PutItem", progress, []string{census, confirm, journal, maintain, migrate, replay}},
-		{"dynamodb:UpdateItem", progress, []string{census, confirm, maintain, migrate, replay}},
+		{"dynamodb:UpdateItem", progress, []string{census, confirm, maintain, migrate, probe, replay}},
 		{"dynamodb:DeleteItem", progress, []string{maintain}},
 		{"dynamodb:BatchWriteItem", progress, nil},
 		{"dynamodb:GetItem", progress, []string{census, confirm, journal, maintain, migrate, replay, report}},
@@ -283,6 +283,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"cognito-idp:AdminListGroupsForUser", oldPool, []string{groups}},
 		{"cognito-idp:AdminGetUser", newPool, []string{confirm}},
 		{"cognito-idp:ListUsers", newPool, []string{census}},
+		{"cognito-idp:DescribeUserPoolClient", newPool, []string{inspect, probe}},
 		{"cognito-idp:DescribeUserPool", newPool, []string{census, inspect}},
 		{"cognito-idp:AdminAddUserToGroup", newPool, []string{groups}},
 	} {
@@ -300,7 +301,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	for _, g := range all {
 		asksCognito := strings.HasPrefix(g.action, "cognito-idp:")
 		readsEvents := strings.Contains(string(g.resource), "AuditTable") && g.action != "dynamodb:PutItem"
-		if asksCognito && !slices.Contains([]string{migrate, inspect, confirm, groups, census}, g.role) || readsEvents && (g.role == report || g.role == census) {
+		if asksCognito && !slices.Contains([]string{migrate, inspect, confirm, groups, census, probe}, g.role) || readsEvents && (g.role == report || g.role == census || g.role == probe) {
 			t.Errorf("%s has %s on %s", g.role, g.action, g.resource)
 		}
 	}
@@ -451,6 +452,54 @@ func TestWhatACensusMay(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A probe reads its app client and counts. Its sign-in takes no right.
+func TestWhatAProbeMay(t *testing.T) {
+	want := map[string]map[string]map[string]list[ref]{
+		"cognito-idp:DescribeUserPoolClient": nil,
+		"dynamodb:UpdateItem":                {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": {"probe"}}},
+	}
+	got := map[string]map[string]map[string]list[ref]{}
+	for _, g := range grants(t) {
+		if g.role == "ProbeRole" && !strings.HasPrefix(g.action, "logs:") {
+			got[g.action] = g.condition
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Without an app client to probe by nothing is scheduled, and no alarm waits for a probe.
+func TestTheProbeIsScheduledIfThereIsAClient(t *testing.T) {
+	var f struct {
+		Events struct {
+			Run struct {
+				Properties struct {
+					Schedule string
+					State    struct {
+						If []string `json:"Fn::If"`
+					}
+				}
+			}
+		}
+	}
+	decode(t, read(t, mainTemplate).Resources["ProbeFunction"].Properties, &f)
+	run := f.Events.Run.Properties
+	if run.Schedule != "rate(1 hour)" || !slices.Equal(run.State.If, []string{"Probe", "ENABLED", "DISABLED"}) {
+		t.Errorf("%+v", run)
+	}
+	var alarm struct {
+		ComparisonOperator string
+		Threshold          struct {
+			If []any `json:"Fn::If"`
+		}
+	}
+	decode(t, read(t, dashboardTemplate).Resources["ProbeStaleAlarm"].Properties, &alarm)
+	if alarm.ComparisonOperator != "LessThanThreshold" || !slices.Equal(alarm.Threshold.If, []any{"Probe", 1.0, 0.0}) {
+		t.Errorf("%+v", alarm)
 	}
 }
 

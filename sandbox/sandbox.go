@@ -303,12 +303,13 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"METRICS_NAMESPACE":     stack.Namespace(),
 		"WATCH_FUNCTION":        name + "-watch",
 		"CONFIRM_RATE":          "60", // the most: nobody else asks the pools
+		"PROBE_APP_CLIENT_ID":   NewClientID,
 	}
 	maps.Copy(stack.env, env)
 	for name, value := range stack.env {
 		s.CloudFormation.PutParameters(stack.Name, map[string]string{parameter(name): value})
 	}
-	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "confirm", "census", "journal"} {
+	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "confirm", "census", "journal", "probe"} {
 		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
 			return nil, err
 		}
@@ -333,6 +334,9 @@ func (st *Stack) deploy(name, function string) error {
 		timeout = 5 * time.Second // what Cognito waits
 	case "maintain":
 		timeout = 15 * time.Minute // as the template has it
+	case "probe":
+		timeout = 90 * time.Second
+		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.NewFaults.Endpoint())
 	case "confirm", "census":
 		timeout = 15 * time.Minute
 		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.Region.Endpoint())
@@ -362,6 +366,18 @@ func (st *Stack) Attach() error {
 	st.register(triggerFunction, "migrate")
 	return st.deploy(triggerFunction, "migrate")
 }
+
+// SetTrigger has the new pool call the stack that is attached, as it does from the start, or nobody.
+func (s *Sandbox) SetTrigger(ctx context.Context, attached bool) error {
+	var trigger *cognito.Trigger
+	if attached {
+		trigger = &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction}
+	}
+	return s.New.SetTriggers(ctx, map[string]*cognito.Trigger{"UserMigration": trigger})
+}
+
+// RevokePermission takes away the new pool's permission to call its trigger, until Attach gives it again.
+func (s *Sandbox) RevokePermission() { s.Lambda.Revoke(triggerFunction) }
 
 // Logs returns what a function of the stack has written to its log, when called by its own name.
 func (st *Stack) Logs(function string) string {

@@ -17,6 +17,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/preflight"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 )
@@ -126,7 +127,8 @@ func TestAnswersForPeople(t *testing.T) {
 	withCensus := struct {
 		progress.Progress
 		Census census.Result `json:"census"`
-	}{midway(), counted}
+		Probe  probe.Latest  `json:"probe"`
+	}{midway(), counted, probe.Latest{State: probe.Alive, AnsweredAt: noon, FailedAt: dawn, Reason: probe.OldPool}}
 	withVerdict := struct {
 		progress.Progress
 		Readiness readiness.Decision `json:"readiness"`
@@ -137,6 +139,14 @@ func TestAnswersForPeople(t *testing.T) {
 		{Seq: 2, At: dawn, Kind: journal.Census, Evidence: `{"old":{"users":1200,"remaining":300}}`},
 		{Seq: 1, At: dawn, Kind: journal.Declaration, Evidence: `{"tolerance":"0.5%","horizon":90,"opened":"2026-01-01"}`},
 	}
+	unanswered := struct {
+		progress.Progress
+		Probe probe.Latest `json:"probe"`
+	}{troubled, probe.Latest{State: probe.Dead, AnsweredAt: dawn, FailedAt: noon, Reason: probe.NotPermitted}}
+	unprobed := struct {
+		progress.Progress
+		Probe probe.Latest `json:"probe"`
+	}{blind, probe.Latest{State: probe.NotProbed}}
 	allRight := preflight.Report{Verdict: preflight.OK, Findings: []preflight.Issue{}}
 	for name, tt := range map[string]struct {
 		args   []string
@@ -157,8 +167,8 @@ func TestAnswersForPeople(t *testing.T) {
 		"census":                        {[]string{"census"}, asks("run", map[string]any{"result": counted}), 0},
 		"census without a link":         {[]string{"census"}, asks("run", map[string]any{"result": unlinked}), 0},
 		"report at the beginning":       {[]string{"report"}, asks("progress", bare), 0},
-		"report of trouble":             {[]string{"report"}, asks("progress", troubled), 0},
-		"report without queues":         {[]string{"report"}, asks("progress", blind), 0},
+		"report of trouble":             {[]string{"report"}, asks("progress", unanswered), 0},
+		"report without queues":         {[]string{"report"}, asks("progress", unprobed), 0},
 		"report as JSON":                {[]string{"report", "--json"}, asks("progress", raw), 0},
 		"report as a page":              {[]string{"report", "--html"}, asks("html", "<html>\n\t<p>30 %</p>\n</html>\n"), 0},
 		"user":                          {[]string{"user", "ada"}, asks("user", history.Tell(sub, events())), 0},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 )
@@ -37,6 +38,7 @@ func (c reportCommand) Run(ctx context.Context, s *stack, out *output) error {
 		progress.Progress
 		Census    *census.Result     `json:"census"`
 		Readiness readiness.Decision `json:"readiness"`
+		Probe     *probe.Latest      `json:"probe"`
 	}
 	raw, err := report.askInto(ctx, question{View: "progress"}, &p)
 	if err != nil {
@@ -55,6 +57,7 @@ func (c reportCommand) Run(ctx context.Context, s *stack, out *output) error {
 	printVerdictLine(out, p.Readiness)
 	printCensusLine(out, p.Census)
 	printHealth(out, p.Progress)
+	printProbe(out, p.Probe)
 	return nil
 }
 
@@ -66,6 +69,20 @@ func printVerdictLine(out *output, d readiness.Decision) {
 	out.printf("Verdict        ")
 	out.colouredf(colourOf(d.Verdict), "%s", d.Verdict)
 	out.printf(": \"migration readiness\" says why\n")
+}
+
+// printProbe prints whether the new pool's trigger can be reached.
+func printProbe(out *output, p *probe.Latest) {
+	switch {
+	case p == nil:
+		out.printf("Probe          not measured: nothing is probed (ProbeAppClientId)\n")
+	case p.State == probe.Dead:
+		out.colouredf(red, "Probe          not answered at %s: %s (docs/playbooks/probe.md)\n", minute(p.FailedAt), p.Reason)
+	case p.State == probe.NotProbed:
+		out.colouredf(red, "Probe          none for two hours (docs/playbooks/probe.md)\n")
+	default:
+		out.printf("Probe          answered at %s\n", minute(p.AnsweredAt))
+	}
 }
 
 func printUsers(out *output, u progress.Users) {

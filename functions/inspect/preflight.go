@@ -34,6 +34,7 @@ func (i inspector) checkSetUp(ctx context.Context, _ struct{}) (any, error) {
 		NewPoolID:   i.preflight.NewUserPoolID,
 		Lambda:      lambda.NewFromConfig(i.aws),
 		Function:    i.preflight.MigrateFunction,
+		ProbeClient: i.preflight.ProbeAppClient,
 	})
 	if snapshot.OldClient != nil && i.oldPool.AppClientHasSecret {
 		snapshot.OldClient.ClientSecret = nil // the trigger reads the secret, so having one is not a mistake

@@ -19,6 +19,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/report"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
@@ -45,7 +46,7 @@ func run(_ context.Context, environ []string) (func(context.Context, json.RawMes
 	k := keeper{
 		store: store, log: log,
 		Collector: report.NewCollector(
-			store, cfg.Declared, spool.New(aws, cfg.Spool, time.Second), spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second), log,
+			store, cfg.Declared, probe.Config{}, spool.New(aws, cfg.Spool, time.Second), spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second), log,
 		),
 	}
 	return request.Handler(log, request.NewView("record", k.record)), nil

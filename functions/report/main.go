@@ -15,6 +15,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/gauges"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/report"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
@@ -29,6 +30,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 		Letters  spool.DeadLetterConfig
 		Gauges   gauges.Config
 		Declared report.Declared
+		Probe    probe.Config
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	r := reporter{
 		Collector: report.NewCollector(
-			dynamo.New(aws, cfg.Tables, 2*time.Second), cfg.Declared,
+			dynamo.New(aws, cfg.Tables, 2*time.Second), cfg.Declared, cfg.Probe,
 			spool.New(aws, cfg.Spool, time.Second), spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second), log,
 		),
 		metrics: cloudwatch.NewFromConfig(aws), namespace: cfg.Gauges.Namespace,

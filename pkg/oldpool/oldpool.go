@@ -19,6 +19,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/secrethash"
 )
 
 // Config names the old pool, and says how to ask it.
@@ -198,7 +199,7 @@ func (p *Pool) initiateAuth(ctx context.Context, input *cognito.AdminInitiateAut
 		return nil, secretError{err}
 	}
 	hash := func(secret string) {
-		input.AuthParameters["SECRET_HASH"] = secretHash(secret, input.AuthParameters["USERNAME"], p.config.AppClientID)
+		input.AuthParameters["SECRET_HASH"] = secrethash.Of(secret, input.AuthParameters["USERNAME"], p.config.AppClientID)
 	}
 	hash(current)
 	out, err := p.auth.AdminInitiateAuth(ctx, input)

@@ -2,9 +2,6 @@ package oldpool
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"sync"
 	"time"
 )
@@ -57,12 +54,4 @@ func (s *secret) load(ctx context.Context) (string, error) {
 		s.known, s.value = true, value
 	}
 	return value, err
-}
-
-// secretHash proves that the sender knows the app client's secret. The username is the one that is sent.
-// https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
-func secretHash(secret, username, clientID string) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(username + clientID))
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }

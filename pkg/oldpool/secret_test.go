@@ -46,11 +46,3 @@ func TestASecretIsReadAgainOnceAMinute(t *testing.T) {
 		check("refused again", renew("third"), "", 5)
 	})
 }
-
-// https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
-func TestSecretHash(t *testing.T) {
-	// echo -n "ada1client" | openssl dgst -sha256 -hmac secret -binary | base64
-	if got, want := secretHash("secret", "ada", "1client"), "CbCzXQKkW5MFcQE3Bf+TyVxk69YffkbFoJP1ZNmqCb4="; got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-}

@@ -63,8 +63,9 @@ type Snapshot struct {
 	Policy     *ResourcePolicy            // who may invoke the trigger function; empty if it has no policy
 	Variables  map[string]string          // the trigger function's environment variables
 
-	Function string         // the trigger function: its name or its ARN, without version or alias
-	Errors   map[Part]error // why a part is nil
+	Function    string         // the trigger function: its name or its ARN, without version or alias
+	ProbeClient string         // the app client that probes sign in by; empty if nothing is probed
+	Errors      map[Part]error // why a part is nil
 
 	settings Settings // what Check reads in Variables
 	mistake  error    // why it can't

@@ -53,7 +53,7 @@ func faultless(t *testing.T) *Snapshot {
 		NewPool:  pool(newPoolID, "eu-west-1"),
 		NewMFA:   &cognito.GetUserPoolMfaConfigOutput{},
 		Policy:   parse(t, statement(newPoolARN)),
-		Function: "stack-MigrateFunction-1",
+		Function: "stack-MigrateFunction-1", ProbeClient: "1web",
 		OldClient: &types.UserPoolClientType{
 			ClientId: aws.String("1old"), ClientName: aws.String("migration"),
 			ExplicitAuthFlows: []types.ExplicitAuthFlowsType{types.ExplicitAuthFlowsTypeAllowAdminUserPasswordAuth},
@@ -103,6 +103,7 @@ func parse(t *testing.T, statements ...string) *ResourcePolicy {
 
 // Every rule, both ways: what it finds, and what is close to that and right. Each change is made to a faultless snapshot.
 func TestRules(t *testing.T) {
+	unprobed := []string{"probe_client"} // the probed client's flows are among what is changed
 	type change = func(*Snapshot)
 	flows := func(client *types.UserPoolClientType, flows ...types.ExplicitAuthFlowsType) {
 		client.ExplicitAuthFlows = flows
@@ -258,17 +259,17 @@ func TestRules(t *testing.T) {
 		{"old_client_flow", "the flow's name of before", []change{oldClient(types.ExplicitAuthFlowsTypeAdminNoSrpAuth)}, "", nil},
 		{"old_client_secret", "a secret", []change{func(s *Snapshot) { s.OldClient.ClientSecret = aws.String(secret) }}, "migration 1old", nil},
 		{"old_client_secret", "none, as the new client has one", nil, "", nil},
-		{"new_client_flow", "SRP alone", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserSrpAuth)}, "web 1web", nil},
-		{"new_client_flow", "the defaults", []change{newClient()}, "web 1web", nil},
-		{"new_client_flow", "no client at all", []change{noClient}, newPoolID, nil},
+		{"new_client_flow", "SRP alone", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserSrpAuth)}, "web 1web", unprobed},
+		{"new_client_flow", "the defaults", []change{newClient()}, "web 1web", unprobed},
+		{"new_client_flow", "no client at all", []change{noClient}, newPoolID, unprobed},
 		{"new_client_flow", "a client for machines alone", []change{noClient, client("cron", func(c *types.UserPoolClientType) {
 			c.AllowedOAuthFlows = []types.OAuthFlowType{types.OAuthFlowTypeClientCredentials}
-		})}, newPoolID, nil},
+		})}, newPoolID, unprobed},
 		{"new_client_flow", "managed login for federated users alone", []change{noClient, client("app", managed), func(s *Snapshot) {
 			s.NewClients[0].SupportedIdentityProviders = []string{"Google"}
-		}}, "app 1app", nil},
-		{"new_client_flow", "managed login", []change{noClient, client("app", managed)}, "", nil},
-		{"new_client_flow", "the flow for servers", []change{newClient(types.ExplicitAuthFlowsTypeAllowAdminUserPasswordAuth)}, "", nil},
+		}}, "app 1app", unprobed},
+		{"new_client_flow", "managed login", []change{noClient, client("app", managed)}, "", unprobed},
+		{"new_client_flow", "the flow for servers", []change{newClient(types.ExplicitAuthFlowsTypeAllowAdminUserPasswordAuth)}, "", unprobed},
 		{"new_client_flow", "the flow's name of before", []change{newClient(types.ExplicitAuthFlowsTypeUserPasswordAuth)}, "", nil},
 		{"new_client_deaf", "another client without it", []change{client("mobile", func(c *types.UserPoolClientType) {
 			c.ExplicitAuthFlows = []types.ExplicitAuthFlowsType{types.ExplicitAuthFlowsTypeAllowUserSrpAuth}
@@ -277,9 +278,9 @@ func TestRules(t *testing.T) {
 			c.AllowedOAuthFlows = []types.OAuthFlowType{types.OAuthFlowTypeClientCredentials}
 		})}, "", nil},
 		{"new_client_deaf", "another client with managed login", []change{client("app", managed)}, "", nil},
-		{"new_client_choice", "USER_AUTH alone", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserAuth)}, "web 1web", nil},
+		{"new_client_choice", "USER_AUTH alone", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserAuth)}, "web 1web", unprobed},
 		{"new_client_choice", "USER_AUTH besides", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserAuth, types.ExplicitAuthFlowsTypeAllowUserPasswordAuth)}, "", nil},
-		{"new_client_flow", "USER_AUTH without passwords", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserAuth), func(s *Snapshot) { s.NewPool.Policies.SignInPolicy = nil }}, "web 1web", nil},
+		{"new_client_flow", "USER_AUTH without passwords", []change{newClient(types.ExplicitAuthFlowsTypeAllowUserAuth), func(s *Snapshot) { s.NewPool.Policies.SignInPolicy = nil }}, "web 1web", unprobed},
 		{"new_client_existence_errors", "LEGACY", []change{func(s *Snapshot) {
 			s.NewClients[0].PreventUserExistenceErrors = types.PreventUserExistenceErrorTypesLegacy
 		}}, "web 1web", nil},
@@ -481,6 +482,10 @@ func TestRules(t *testing.T) {
 			func(s *Snapshot) { s.NewPool.SmsConfigurationFailure = aws.String("SNSSandbox") }, recovery(types.RecoveryOptionNameTypeVerifiedEmail),
 		}, "", nil},
 
+		{"probe_client", "another pool's", []change{func(s *Snapshot) { s.ProbeClient = "1other" }}, "1other", nil},
+		{"probe_client", "of the new pool", nil, "", nil},
+		{"probe_off", "no client", []change{func(s *Snapshot) { s.ProbeClient = "" }}, newPoolID, nil},
+		{"probe_off", "a client", nil, "", nil},
 		{"quota", "one Region", []change{func(s *Snapshot) {
 			s.OldPool.Arn = aws.String("arn:aws:cognito-idp:eu-west-1:123456789012:userpool/" + oldPoolID)
 		}}, "plan on 60 first sign-ins a second", nil},

@@ -53,6 +53,28 @@ var operationRules = []rule{
 		docs: api + "API_AdminCreateUserConfigType.html",
 	},
 	{
+		id: "probe_client", severity: Warning, needs: NewClients,
+		check: func(s Snapshot) []string {
+			allowed := slices.ContainsFunc(s.NewClients, func(c types.UserPoolClientType) bool {
+				return aws.ToString(c.ClientId) == s.ProbeClient &&
+					allows(c, types.ExplicitAuthFlowsTypeAllowUserPasswordAuth, types.ExplicitAuthFlowsTypeUserPasswordAuth)
+			})
+			return when(s.ProbeClient != "" && !allowed, s.ProbeClient)
+		},
+		what: "The app client that is probed is not of the new pool, or does not allow USER_PASSWORD_AUTH",
+		why:  "Every probe fails, and its alarm rings.",
+		mend: "Deploy with the id of the app client that your app signs users in by as ProbeAppClientId, and let it use that flow: App clients → the client → App client information → Edit → Authentication flows: ALLOW_USER_PASSWORD_AUTH." + byClientCLI,
+		docs: api + "API_InitiateAuth.html",
+	},
+	{
+		id: "probe_off", severity: Info, needs: NewPool,
+		check: func(s Snapshot) []string { return when(s.ProbeClient == "", aws.ToString(s.NewPool.Id)) },
+		what:  "Nothing probes whether the trigger can be reached",
+		why:   "Whether a day without users was a quiet one or an outage is not measured.",
+		mend:  "Once the trigger is attached, deploy with ProbeAppClientId, the id of the app client that your app signs users in by.",
+		docs:  guide + "cognito-user-pools-import-using-lambda.html",
+	},
+	{
 		id: "password_policy", severity: Info, needs: OldPool | NewPool,
 		check: func(s Snapshot) []string { return stricter(passwordPolicy(s.OldPool), passwordPolicy(s.NewPool)) },
 		what:  "The new pool's password policy is stricter",

@@ -10,8 +10,8 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
 
@@ -25,6 +25,7 @@ type Report struct {
 	progress.Progress
 	Census    *census.Result  `json:"census"`    // the last that came to its end; null before it
 	Readiness Readiness       `json:"readiness"` // may the old pool be switched off?
+	Probe     *probe.Latest   `json:"probe"`     // null if nothing is probed
 	Remaining []journal.Count `json:"remaining"` // what the censuses counted, by day, as far as they are in the journal
 }
 
@@ -33,6 +34,8 @@ type Source interface {
 	progress.Source
 	// LastCensus reads the result of the last census that came to its end, a census.Result; false before it.
 	LastCensus(ctx context.Context, result any) (bool, error)
+	// Probes returns the days with probes from a day (2006-01-02) on, in order.
+	Probes(ctx context.Context, from string) ([]probe.Day, error)
 	// Journal returns the state of the journal.
 	Journal(ctx context.Context) (journal.State, error)
 }
@@ -41,20 +44,21 @@ type Source interface {
 type Collector struct {
 	source             Source
 	declared           Declared
+	probe              probe.Config
 	spool, deadLetters Queue
 	log                *slog.Logger
 }
 
 // NewCollector returns a collector.
-func NewCollector(source Source, declared Declared, spool, deadLetters Queue, log *slog.Logger) Collector {
-	return Collector{source, declared, spool, deadLetters, log}
+func NewCollector(source Source, declared Declared, probe probe.Config, spool, deadLetters Queue, log *slog.Logger) Collector {
+	return Collector{source, declared, probe, spool, deadLetters, log}
 }
 
 // Collect returns the progress as it is now. If the queues can't be asked, the progress and the log say so, and the other figures are
 // there.
 func (c Collector) Collect(ctx context.Context) (Report, error) {
 	var r Report
-	var probes map[string]readiness.Probe
+	var probes []probe.Day
 	var kept journal.State
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { r.Progress, err = progress.Collect(groupCtx, c.source, time.Now()); return err })
@@ -66,9 +70,14 @@ func (c Collector) Collect(ctx context.Context) (Report, error) {
 		}
 		return err
 	})
+	group.Go(func() (err error) { probes, err = c.source.Probes(groupCtx, firstDay); return err })
 	group.Go(func() (err error) { kept, err = c.source.Journal(groupCtx); return err })
 	if err := group.Wait(); err != nil {
 		return Report{}, err
+	}
+	if c.probe.AppClientID != "" {
+		latest := probe.LatestOf(probes, r.AsOf)
+		r.Probe = &latest
 	}
 	r.Spool = c.queued(ctx)
 	r.Remaining = append([]journal.Count{}, kept.Counts...)

@@ -6,6 +6,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 )
@@ -39,11 +40,14 @@ type Evidence struct {
 	} `json:"probed"`
 }
 
+// firstDay is before every day of any migration.
+const firstDay = "2000-01-01"
+
 // fresh is how old a census may be to count: one is taken every day, and may take hours.
 const fresh = 48 * time.Hour
 
 // judge decides about readiness as of now.
-func (d Declared) judge(p progress.Progress, c *census.Result, probes map[string]readiness.Probe, j journal.State) (Readiness, error) {
+func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Day, j journal.State) (Readiness, error) {
 	today := p.AsOf.Truncate(24 * time.Hour)
 	r := Readiness{Declared: d}
 	if !j.ReadyAt.IsZero() {
@@ -71,7 +75,7 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes map[string
 }
 
 // start is day 0: the first day with an event or a probe, or the day of opening if that is earlier.
-func (d Declared) start(p progress.Progress, probes map[string]readiness.Probe) time.Time {
+func (d Declared) start(p progress.Progress, probes []probe.Day) time.Time {
 	start := p.AsOf.Truncate(24 * time.Hour)
 	earlier := func(day time.Time) {
 		if !day.IsZero() && day.Before(start) {
@@ -84,19 +88,26 @@ func (d Declared) start(p progress.Progress, probes map[string]readiness.Probe) 
 			earlier(t)
 		}
 	}
-	for day := range probes {
-		if t, err := time.Parse(time.DateOnly, day); err == nil {
+	if len(probes) > 0 {
+		if t, err := time.Parse(time.DateOnly, probes[0].Day); err == nil {
 			earlier(t)
 		}
 	}
 	return start
 }
 
+// outcomes are the states of a day's probes, as readiness names them.
+var outcomes = map[probe.State]readiness.Probe{probe.Alive: readiness.ProbeOK, probe.Dead: readiness.ProbeFailed, probe.NotProbed: readiness.NoProbe}
+
 // days returns the counts of the whole days from the start until today.
-func days(p progress.Progress, probes map[string]readiness.Probe, start, today time.Time) ([]readiness.Day, Evidence) {
+func days(p progress.Progress, probes []probe.Day, start, today time.Time) ([]readiness.Day, Evidence) {
 	totals := map[string]progress.Day{}
 	for _, day := range p.Days {
 		totals[day.Day] = day
+	}
+	probed := map[string]readiness.Probe{}
+	for _, day := range probes {
+		probed[day.Day] = outcomes[day.State()]
 	}
 	var e Evidence
 	e.From = start.Format(time.DateOnly)
@@ -106,7 +117,7 @@ func days(p progress.Progress, probes map[string]readiness.Probe, start, today t
 		c := totals[date]
 		day := readiness.Day{
 			Demand: c.Came, Moved: c.FirstHandovers, Blocked: c.Blocked, Released: c.Released,
-			Invocations: c.Migrated + c.Rejected + c.Failed, Probe: probes[date],
+			Invocations: c.Migrated + c.Rejected + c.Failed, Probe: probed[date],
 		}
 		switch day.Probe {
 		case readiness.ProbeOK:

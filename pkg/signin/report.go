@@ -47,6 +47,14 @@ func (h *Handler) report(ctx context.Context, a *attempt) {
 	if account := a.answer.Account; account != nil {
 		attrs = append(attrs, slog.String("account_status", account.Status))
 	}
+	level := slog.LevelInfo
+	if a.decision.Outcome == migration.Failed || a.recorded.Spooled || a.recorded.Lost {
+		level = slog.LevelError
+	}
+	if a.isProbe() {
+		h.log.LogAttrs(ctx, level, "probe", attrs...) // it counts in no metric: nobody has come
+		return
+	}
 	attrs = append(attrs, a.recorded.Attrs()...)
 	attrs = append(attrs, emf.Attrs(a.origin.At, h.config.Namespace,
 		emf.Directive{
@@ -55,10 +63,6 @@ func (h *Handler) report(ctx context.Context, a *attempt) {
 		},
 		emf.Directive{Dimensions: [][]string{{}}, Metrics: a.metrics()},
 	)...)
-	level := slog.LevelInfo
-	if a.decision.Outcome == migration.Failed || a.recorded.Spooled || a.recorded.Lost {
-		level = slog.LevelError
-	}
 	h.log.LogAttrs(ctx, level, "attempt", attrs...)
 }
 

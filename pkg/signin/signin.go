@@ -16,6 +16,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/cognitoevent"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/recorder"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
@@ -130,6 +131,8 @@ const (
 	ResetPassword answerError = "RESET_PASSWORD_TO_CONTINUE"
 	// UnsupportedEvent: what arrived is not an event that this function is for.
 	UnsupportedEvent answerError = "UNSUPPORTED_EVENT"
+	// ProbeAnswered: the old pool knows no user of the probe's name.
+	ProbeAnswered answerError = probe.Answered
 )
 
 type answerError string
@@ -199,6 +202,8 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 	}
 	h.decide(ctx, a)
 	switch {
+	case a.isProbe() && a.decision.Reason == migration.UnknownUser:
+		return nil, ProbeAnswered
 	case a.decision.Outcome == migration.Failed:
 		return nil, TemporarilyUnavailable
 	case a.decision.OfferReset:
@@ -206,6 +211,12 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 	default:
 		return a.event.Answer(a.decision)
 	}
+}
+
+// isProbe tells whether nobody signs in, to see whether that is answered. Whom the old pool knows is no probe, whatever the name and the
+// mark: so the mark tells nothing about anybody.
+func (a *attempt) isProbe() bool {
+	return a.answer.Account == nil && a.event.Trigger == migration.SignIn && probe.Is(a.event.Username, a.event.Metadata)
 }
 
 // origin says which invocation this is.

@@ -30,6 +30,10 @@ function setSecrets(values) {
 }
 setSecrets(config.ClientSecrets ?? []);
 
+function setFlows(flows) {
+  client.ExplicitAuthFlows = flows;
+}
+
 // Where an operation has the username and its hash.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
 const hashed = (req) => [req.Username, req.SecretHash];
@@ -74,4 +78,4 @@ function checkFlow(flow) {
   throw invalidParameter(`${flow} flow not enabled for this client`);
 }
 
-module.exports = { checkFlow, checkSecretHash, client, existenceErrorsPrevented, setSecrets };
+module.exports = { checkFlow, checkSecretHash, client, existenceErrorsPrevented, setFlows, setSecrets };

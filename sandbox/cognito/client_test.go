@@ -104,6 +104,12 @@ func TestOnlyFlowsThatTheClientAllows(t *testing.T) {
 	if got := signIn(t, pool, "ann", "right"); got != "InvalidParameterException: USER_PASSWORD_AUTH flow not enabled for this client" {
 		t.Error(got)
 	}
+	if err := pool.SetExplicitAuthFlows(t.Context(), "ALLOW_USER_PASSWORD_AUTH"); err != nil {
+		t.Fatal(err)
+	}
+	if got := signIn(t, pool, "ann", "right"); got != "signed in" {
+		t.Error(got)
+	}
 }
 
 // What preflight reads of an app client, and of a pool's second factors.

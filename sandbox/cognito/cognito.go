@@ -98,6 +98,16 @@ func (p *Pool) SetClientSecrets(ctx context.Context, secrets ...string) error {
 	return p.set(ctx, "ClientSecrets", append([]string{}, secrets...))
 }
 
+// SetExplicitAuthFlows replaces the flows that the app client allows.
+func (p *Pool) SetExplicitAuthFlows(ctx context.Context, flows ...string) error {
+	return p.set(ctx, "ExplicitAuthFlows", append([]string{}, flows...))
+}
+
+// SetTriggers attaches functions by the names of LambdaConfig, "PreSignUp" for one, and detaches those that are nil. Others stay.
+func (p *Pool) SetTriggers(ctx context.Context, triggers map[string]*Trigger) error {
+	return p.set(ctx, "Triggers", triggers)
+}
+
 // SetPageSize makes ListUsers give at most so many users a page, even if the request asks for more; zero lifts that limit.
 func (p *Pool) SetPageSize(ctx context.Context, users int) error {
 	return p.set(ctx, "PageSize", users)

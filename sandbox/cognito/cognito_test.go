@@ -518,6 +518,33 @@ func TestCognitoTriesThreeTimesAndOnlyWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-migrate-user.html
+// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
+func TestWithoutATriggerNobodyMigrates(t *testing.T) {
+	t.Parallel()
+	trigger := function(t, func(w http.ResponseWriter, _ []byte) {
+		_, _ = io.WriteString(w, `{"response":{"userAttributes":{"name":"Ann"},"finalUserStatus":"CONFIRMED"}}`)
+	})
+	for prevent, want := range map[string]string{"ENABLED": "NotAuthorizedException: Incorrect username or password.", "LEGACY": unknown} {
+		pool := start(t, cognito.Config{PreventUserExistenceErrors: prevent, UserMigration: trigger})
+		for name, attached := range map[string]*cognito.Trigger{want: nil, "signed in": trigger} {
+			if err := pool.SetTriggers(t.Context(), map[string]*cognito.Trigger{"UserMigration": attached}); err != nil {
+				t.Fatal(err)
+			}
+			if got := signIn(t, pool, "ann"+prevent, "right"); got != name {
+				t.Errorf("%s, attached %t: %s, want %s", prevent, attached != nil, got, name)
+			}
+			if err := pool.Delete(t.Context(), "ann"+prevent); err != nil {
+				t.Fatal(err)
+			}
+			out, err := client(pool).DescribeUserPool(t.Context(), &idp.DescribeUserPoolInput{UserPoolId: aws.String(poolID)})
+			if err != nil || (out.UserPool.LambdaConfig.UserMigration != nil) != (attached != nil) {
+				t.Errorf("DescribeUserPool: %+v, %v", out.UserPool.LambdaConfig, err)
+			}
+		}
+	}
+}
+
 func TestCognitoWaitsFiveSecondsForTheFunction(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32

@@ -5,11 +5,11 @@
 
 const { attributesToRecord } = require("cognito-local/lib/services/userPoolService");
 
-const { setSecrets } = require("./client");
+const { setFlows, setSecrets } = require("./client");
 const { setRates } = require("./limits");
 const { setPageSize } = require("./list");
 const { clock } = require("./settings");
-const { fold } = require("./shape");
+const { attach, fold } = require("./shape");
 const { countFailures, newUser, pool } = require("./users");
 
 function recordOf(u) {
@@ -51,8 +51,10 @@ const settings = {
     clock.ahead += milliseconds;
   },
   ClientSecrets: setSecrets,
+  ExplicitAuthFlows: setFlows,
   PageSize: setPageSize,
   Rates: setRates,
+  Triggers: attach,
 };
 
 const control = {

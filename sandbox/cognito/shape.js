@@ -29,12 +29,18 @@ const description = {
   SchemaAttributes: schemaOf(config.SchemaAttributes),
   MfaConfiguration: config.MFA,
   AccountRecoverySetting: config.AccountRecoverySetting ?? undefined,
-  LambdaConfig: {
+};
+
+// Makes functions the pool's triggers; those of null are none any more.
+function attach(triggers) {
+  Object.assign(config, triggers);
+  description.LambdaConfig = {
     UserMigration: arnOf(config.UserMigration),
     PreSignUp: arnOf(config.PreSignUp),
     PreAuthentication: arnOf(config.PreAuthentication),
-  },
-};
+  };
+}
+attach({});
 
 // A pool that is not case sensitive accepts usernames, email addresses and preferred usernames in any case, and gives them
 // out in lower case, to Lambda triggers as well. CaseSensitive is true if it is not set.
@@ -91,6 +97,7 @@ function usernameAttribute(name, refuse) {
 
 module.exports = {
   aliasAttributes,
+  attach,
   description,
   fold,
   foldAttributes,

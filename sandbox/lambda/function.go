@@ -14,6 +14,7 @@ import (
 
 var (
 	errThrottled = &apiError{http.StatusTooManyRequests, "TooManyRequestsException", "Rate Exceeded."}
+	errRevoked   = &apiError{http.StatusForbidden, "AccessDeniedException", "No resource-based policy allows the lambda:InvokeFunction action"}
 	errReplaced  = errors.New("the function was replaced or the service closed")
 )
 
@@ -50,7 +51,8 @@ type answer struct {
 // function is one deployment of a function: its environments and what became of them.
 type function struct {
 	Function
-	log *log.Logger
+	log     *log.Logger
+	revoked atomic.Bool // nobody may call it
 
 	mu           sync.Mutex
 	closed       bool
@@ -66,6 +68,9 @@ type function struct {
 
 // invoke hands inv to an idle environment, else to a new one, and returns its answer.
 func (f *function) invoke(inv *invocation) (answer, error) {
+	if f.revoked.Load() {
+		return answer{}, errRevoked
+	}
 	for {
 		e, err := f.acquire()
 		if err != nil {

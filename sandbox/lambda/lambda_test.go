@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	api "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
@@ -252,6 +253,17 @@ func TestTheInvokeAPI(t *testing.T) {
 			t.Errorf("got status %d", out.StatusCode)
 		}
 		eventually(t, "its line in the log", func() bool { return strings.Contains(s.Logs("f"), "asynchronous\n") })
+	})
+	t.Run("without permission", func(t *testing.T) { // https://docs.aws.amazon.com/lambda/latest/api/CommonErrors.html
+		s.Revoke("f")
+		_, err := s.client.Invoke(t.Context(), &api.InvokeInput{FunctionName: aws.String("f")})
+		if refused, ok := errors.AsType[smithy.APIError](err); !ok || refused.ErrorCode() != "AccessDeniedException" {
+			t.Errorf("got %v", err)
+		}
+		if err := s.Deploy(lambda.Function{Name: "f", Binary: binary}); err != nil {
+			t.Fatal(err)
+		}
+		s.call(t, event{})
 	})
 }
 

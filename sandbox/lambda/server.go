@@ -125,6 +125,14 @@ func (s *Server) Deploy(config Function) error {
 	return nil
 }
 
+// Revoke takes away the permission to call the named function, until it is deployed again.
+// https://docs.aws.amazon.com/lambda/latest/api/API_RemovePermission.html
+func (s *Server) Revoke(name string) {
+	if f := s.function(name); f != nil {
+		f.revoked.Store(true)
+	}
+}
+
 // Logs returns the whole lines that the named function's environments have written to stdout and stderr, in the order in
 // which they came. What an invocation wrote before its answer is there when the caller has that answer.
 func (s *Server) Logs(name string) string {

@@ -24,6 +24,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/process"
@@ -106,6 +107,9 @@ func run(ctx context.Context) error {
 	if _, err := stack.Invoke(ctx, "maintain", []byte(`{"view":"verify"}`)); err != nil {
 		return err
 	}
+	if err := runProbe(ctx, stack); err != nil {
+		return err
+	}
 	if err := showHistory(ctx, stack, users); err != nil {
 		return err
 	}
@@ -180,6 +184,26 @@ func takeCensus(ctx context.Context, stack *sandbox.Stack) error {
 			return nil
 		}
 	}
+}
+
+// runProbe has nobody sign in, as the stack does once an hour. The figures are compared after it: it must not move any.
+func runProbe(ctx context.Context, stack *sandbox.Stack) error {
+	answer, err := stack.Invoke(ctx, "probe", []byte(`{"view":"run"}`))
+	if err != nil {
+		return err
+	}
+	var probed struct {
+		Answered bool
+		Reason   probe.Reason
+	}
+	if err := json.Unmarshal(answer, &probed); err != nil {
+		return err
+	}
+	if !probed.Answered {
+		return fmt.Errorf("the probe was not answered: %s", probed.Reason)
+	}
+	fmt.Println("A probe, a sign-in of nobody, was answered: the trigger can be reached, and asks the old pool.")
+	return nil
 }
 
 // showHistory shows what happened to the first user with a second factor, as support would see it.

@@ -121,7 +121,7 @@ func printReadiness(out *output, j judged) {
 		out.colouredf(red, "READY was lost: it was given last %s (docs/playbooks/ready-lost.md)\n", *j.LastReady)
 	}
 	p := j.Evidence.Probed
-	out.printf("Probed         %v days alive, %v days with a failed probe, %v days without one\n", p.OK, p.Failed, p.None)
+	out.printf("Probed         %v days alive, %v with a failed probe, %v without one\n", p.OK, p.Failed, p.None)
 	if j.Evidence.CensusAt == nil {
 		out.printf("Census         none within two days: \"migration census\" takes one\n")
 	} else {

@@ -145,10 +145,10 @@ func expectArrivals(f figures, i int) {
 }
 
 // addArrivals adds what the functions and the tool say of it.
-func addArrivals(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, f figures, p reportAnswer, users []cognito.User) error {
+func (d *demo) addArrivals(ctx context.Context, f figures, p reportAnswer) error {
 	f["users of the new pool/of no record"] = *p.Census.New.NoRecord
 	f["arrivals/ready to sign in"], f["arrivals/reset not finished"] = *p.Census.New.Arrived, *p.Census.New.ResetUnfinished
-	answer, err := stack.Invoke(ctx, "confirm", []byte(`{"view":"sweep"}`))
+	answer, err := d.stack.Invoke(ctx, "confirm", []byte(`{"view":"sweep"}`))
 	if err != nil {
 		return err
 	}
@@ -157,10 +157,10 @@ func addArrivals(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack,
 		return err
 	}
 	f["arrivals/not there after 15 minutes"] = swept.NotArrived
-	if f["arrivals/kept their group"], err = inGroup(ctx, sb); err != nil {
+	if f["arrivals/kept their group"], err = inGroup(ctx, d.sb); err != nil {
 		return err
 	}
-	return addRemaining(ctx, sb, stack, f, users)
+	return d.addRemaining(ctx, f)
 }
 
 // inGroup counts the users of the new pool who are in the group.
@@ -186,13 +186,13 @@ func inGroup(ctx context.Context, sb *sandbox.Sandbox) (n int, err error) {
 }
 
 // addRemaining asks the operator's tool who is left, and counts those whom it names rightly, by how far they have come.
-func addRemaining(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, f figures, users []cognito.User) error {
+func (d *demo) addRemaining(ctx context.Context, f figures) error {
 	root, err := process.Root()
 	if err != nil {
 		return err
 	}
-	tool := exec.CommandContext(ctx, filepath.Join(root, "build", "migration"), "remaining", "--csv", "--rate=30", "--stack="+stack.Name)
-	tool.Env = sb.Environ()
+	tool := exec.CommandContext(ctx, filepath.Join(root, "build", "migration"), "remaining", "--csv", "--rate=30", "--stack="+d.stack.Name)
+	tool.Env = d.sb.Environ()
 	text, err := tool.Output()
 	if err != nil {
 		return fmt.Errorf("migration remaining: %w", err)
@@ -206,14 +206,31 @@ func addRemaining(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 		statuses[row[1]] = row[5]
 	}
 	f["left, by name/wrongly"] = len(statuses)
-	for i, u := range users {
-		want := cmp.Or(string(of(i).status), census.NeverCame)
-		if said := statuses[u.Username]; said == want {
+	for name, want := range d.statuses() {
+		if said := statuses[name]; said == want {
 			f["left, by name/wrongly"]--
 			f["left, by name/"+strings.ReplaceAll(want, "_", " ")]++
 		}
 	}
 	return nil
+}
+
+// statuses are how far each user of the old pool has come, by name, as the demo knows it.
+func (d *demo) statuses() map[string]string {
+	all := map[string]string{}
+	for i, u := range d.users {
+		all[u.Username] = cmp.Or(string(of(i).status), census.NeverCame)
+	}
+	for _, u := range d.past.absent {
+		all[u.Username] = census.NeverCame
+	}
+	for _, v := range d.past.visitors {
+		all[v.user.Username] = string(migration.StatusBlocked)
+		if _, moved := v.moved(); moved {
+			all[v.user.Username] = string(migration.StatusConfirmed)
+		}
+	}
+	return all
 }
 
 // showDelays says how long after the handover users were confirmed.

@@ -23,7 +23,8 @@ type figures map[string]int
 // reportAnswer is the report's answer to the view progress.
 type reportAnswer struct {
 	progress.Progress
-	Census census.Result `json:"census"`
+	Census    census.Result     `json:"census"`
+	Readiness reportedReadiness `json:"readiness"`
 }
 
 // expected counts what the demo had its users do.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
@@ -62,67 +64,84 @@ func run(ctx context.Context) error {
 
 	fmt.Println("Starting two user pools, DynamoDB and the functions …")
 	fmt.Println("The old pool minds the case of names and the new one does not; one attribute is renamed, one dropped, and the old sub kept.")
-	began := time.Now()
 	sb, err := sandbox.StartWith(ctx, 1, log, pools)
 	if err != nil {
 		return fmt.Errorf("%w\nThe log is %s", err, logPath)
 	}
 	defer sb.Close()
-	stack, err := sb.Deploy(ctx, "demo", bridge)
-	if err != nil {
-		return err
+	d := demo{sb: sb, past: newPast(time.Now().UTC().Truncate(24 * time.Hour)), users: make([]cognito.User, cfg.Users)}
+	for i := range d.users {
+		d.users[i] = oldUser(i)
 	}
-	if err := stack.Attach(); err != nil {
-		return err
-	}
-	users := make([]cognito.User, cfg.Users)
-	for i := range users {
-		users[i] = oldUser(i)
-	}
-	if err := sb.Old.Put(ctx, users...); err != nil {
-		return err
-	}
-	if err := prepare(ctx, sb, stack, users); err != nil {
-		return err
-	}
-	fmt.Printf("Ready after %.1f s: %d users in the old pool, and a few strangers in the new one.\n\n", time.Since(began).Seconds(), len(users))
-
-	if err := migrate(ctx, sb, users); err != nil {
+	if err := d.run(ctx); err != nil {
 		return fmt.Errorf("%w\nThe log is %s", err, logPath)
 	}
-	// On a busy machine the ledger may not have answered in time for everyone: those events wait in the spool, which Lambda would
-	// have replayed by now.
-	if err := stack.Replay(ctx); err != nil {
-		return err
-	}
-	if err := askNewPool(ctx, stack); err != nil {
-		return err
-	}
-	if err := showDelays(ctx, sb, stack, users); err != nil {
-		return err
-	}
-	if err := takeCensus(ctx, stack); err != nil {
-		return err
-	}
-	if _, err := stack.Invoke(ctx, "maintain", []byte(`{"view":"verify"}`)); err != nil {
-		return err
-	}
-	if err := runProbe(ctx, stack); err != nil {
-		return err
-	}
-	if err := showHistory(ctx, stack, users); err != nil {
-		return err
-	}
-	if err := showProgress(ctx, sb, stack, users); err != nil {
-		return err
-	}
-	if err := writePage(ctx, stack); err != nil {
-		return err
-	}
 	if cfg.Keep {
-		keep(ctx, sb, stack, len(users), logPath)
+		keep(ctx, sb, d.stack, len(d.users), logPath)
 	}
 	return os.Remove(logPath)
+}
+
+// demo is one run.
+type demo struct {
+	sb    *sandbox.Sandbox
+	stack *sandbox.Stack
+	past  past
+	users []cognito.User // who come today
+}
+
+// run prepares the pools, has users come, and shows what the functions say of it.
+func (d *demo) run(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		d.prepare,
+		func(ctx context.Context) error { return migrate(ctx, d.sb, d.users) },
+		// On a busy machine the ledger may not have answered in time for everyone: those events wait in the spool, which Lambda would have
+		// replayed by now.
+		func(ctx context.Context) error { return d.stack.Replay(ctx) },
+		func(ctx context.Context) error { return askNewPool(ctx, d.stack) },
+		func(ctx context.Context) error { return showDelays(ctx, d.sb, d.stack, d.users) },
+		func(ctx context.Context) error { return takeCensus(ctx, d.stack) },
+		func(ctx context.Context) error { return runProbe(ctx, d.stack) },
+		func(ctx context.Context) error {
+			_, err := d.stack.Invoke(ctx, "maintain", []byte(`{"view":"verify"}`))
+			return err
+		},
+		func(ctx context.Context) error { return showHistory(ctx, d.stack, d.users) },
+		d.showProgress,
+		func(ctx context.Context) error { return showVerdict(ctx, d.sb, d.stack) },
+		func(ctx context.Context) error { return writePage(ctx, d.stack) },
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare deploys the functions, and lays down the pools and the past.
+func (d *demo) prepare(ctx context.Context) (err error) {
+	began := time.Now()
+	env := maps.Clone(bridge)
+	d.past.declare(env)
+	if d.stack, err = d.sb.Deploy(ctx, "demo", env); err != nil {
+		return err
+	}
+	if err := d.stack.Attach(); err != nil {
+		return err
+	}
+	if err := d.past.lay(ctx, d.sb, d.stack); err != nil {
+		return err
+	}
+	if err := d.sb.Old.Put(ctx, d.users...); err != nil {
+		return err
+	}
+	if err := prepare(ctx, d.sb, d.stack, d.users); err != nil {
+		return err
+	}
+	fmt.Printf("Ready after %.1f s. The past is simulated, by the real ledger with its clock set back: in the %d days before today\n"+
+		"%d users came, and %d have not come yet. %d more come now.\n\n",
+		time.Since(began).Seconds(), pastDays, len(d.past.visitors), len(d.past.absent), len(d.users))
+	return nil
 }
 
 // migrate has every user do what its scenario says, 16 users at a time.
@@ -250,8 +269,8 @@ func newTable(title string) table.Writer {
 // errDiffers says that the migration's figures are not what was done.
 var errDiffers = errors.New("the report differs from what the demo did: see the lines marked ✗")
 
-func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack, users []cognito.User) error {
-	answer, err := stack.Invoke(ctx, "report", []byte(`{"view":"progress"}`))
+func (d *demo) showProgress(ctx context.Context) error {
+	answer, err := d.stack.Invoke(ctx, "report", []byte(`{"view":"progress"}`))
 	if err != nil {
 		return err
 	}
@@ -259,15 +278,23 @@ func showProgress(ctx context.Context, sb *sandbox.Sandbox, stack *sandbox.Stack
 	if err := json.Unmarshal(answer, &p); err != nil {
 		return err
 	}
-	inNewPool, whole, err := linked(ctx, sb)
+	inNewPool, whole, err := linked(ctx, d.sb)
 	if err != nil {
 		return err
 	}
 	said := reported(p, inNewPool, whole)
-	if err := addArrivals(ctx, sb, stack, said, p, users); err != nil {
+	if err := d.addArrivals(ctx, said, p); err != nil {
 		return err
 	}
-	figures := compare(expected(len(users)), said)
+	done := expected(len(d.users))
+	d.past.expect(done)
+	if ledger.Day(p.AsOf) == ledger.Day(d.past.start.AddDate(0, 0, pastDays)) { // else midnight has passed, and today counts as a day
+		if err := d.past.expectVerdict(done); err != nil {
+			return err
+		}
+		p.Readiness.addAnswer(said)
+	}
+	figures := compare(done, said)
 
 	t := newTable("Progress of the migration")
 	t.AppendHeader(table.Row{"", "", "reported", "done", ""})

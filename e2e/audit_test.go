@@ -92,7 +92,7 @@ func TestAuditExport(t *testing.T) {
 		text, err := exec.CommandContext(t.Context(), python, "-c", string(example[1]), out).CombinedOutput()
 		return string(text), err
 	}
-	if text, err := check(); err != nil || !strings.Contains(text, "of 11 users: every hash and every chain is right") {
+	if text, err := check(); err != nil || !strings.Contains(text, "of 11 streams: every hash and every chain is right") {
 		t.Fatalf("%v: %s", err, text)
 	}
 	file := filepath.Join(out, "events.jsonl")

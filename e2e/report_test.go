@@ -78,6 +78,7 @@ func TestGauges(t *testing.T) {
 		{"BlockedUsers", "Reason=disabled", "Count"}: 1, {"BlockedUsers", "Reason=challenge", "Count"}: 1,
 		{"OldestBlockedAge", "", "Seconds"}: 0, {"OldestUnconfirmedAge", "", "Seconds"}: 0, {"LastEventAge", "", "Seconds"}: 0,
 		{"SpoolDepth", "", "Count"}: 1, {"DeadLetterDepth", "", "Count"}: 0,
+		{"Ready", "", "Count"}: 0, {"ReadyLost", "", "Count"}: 0,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(gauge{})); diff != "" {
 		t.Errorf("gauges (-want +got):\n%s", diff)

@@ -126,8 +126,12 @@ func (i inspector) records(ctx context.Context, r recordsRequest) (any, error) {
 	return map[string]any{"statuses": statuses}, nil
 }
 
-// eventsOfUser is how many of a user's events an answer holds at most, the oldest first: less than Lambda's limit of 6 MB.
-const eventsOfUser = 5000
+// answerSize is how many bytes of events an answer holds at most, roughly: less than Lambda's limit of 6 MB, also in JSON that is
+// escaped. An event has some 700 bytes, and an entry of the journal its evidence besides.
+const (
+	answerSize = 3_500_000
+	eventSize  = 700
+)
 
 // told is a user's history, with the events by pages.
 type told struct {
@@ -144,7 +148,12 @@ func pageOf(events []migration.Event, next string) ([]migration.Event, string, e
 			return nil, "", dynamo.ErrCursor
 		}
 	}
-	if to := from + eventsOfUser; to < len(events) {
+	to, size := from, 0
+	for to < len(events) && (size < answerSize || to == from) {
+		size += eventSize + len(events[to].Evidence)
+		to++
+	}
+	if to < len(events) {
 		return events[from:to], strconv.Itoa(to), nil
 	}
 	return events[from:], "", nil

@@ -72,10 +72,11 @@ func (s State) Apply(e migration.Event) State {
 		var verdict struct {
 			Verdict string `json:"verdict"`
 		}
-		if json.Unmarshal([]byte(e.Evidence), &verdict) == nil {
-			next.Verdict, next.VerdictAt = verdict.Verdict, e.At
+		if json.Unmarshal([]byte(e.Evidence), &verdict) != nil {
+			return next
 		}
-		if next.Verdict == ready {
+		next.Verdict, next.VerdictAt = verdict.Verdict, e.At
+		if verdict.Verdict == ready {
 			next.ReadyAt = e.At
 		}
 	}

@@ -1,6 +1,7 @@
 package fsck
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/memory"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
@@ -171,6 +173,77 @@ func TestRecordAndStreamMissEachOther(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, findings, tt.want)
 		}
 	}
+}
+
+// Not a bit of the journal can be altered unseen, nor of its state.
+func TestNoBitOfTheJournalCanBeAltered(t *testing.T) {
+	var entries []table.Item
+	state := journal.State{}
+	store := keeper(func(e migration.Event) {
+		it, err := table.MarshalEntry(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, it)
+	})
+	for i, evidence := range []any{map[string]string{"verdict": "READY"}, map[string]any{"started_at": time.Unix(1e9, 0), "old": map[string]int{"users": 3}}} {
+		var err error
+		o := migration.Origin{ID: ulid.Make().String(), At: time.Unix(int64(1e9+i), 0)}
+		if state, err = journal.Append(t.Context(), store, state, o, []migration.Kind{journal.Verdict, journal.Census}[i], evidence); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := table.MarshalJournal(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := func(entries []table.Item, state table.Item) []ledger.Finding {
+		f := &foldedJournal{chain: ledger.NewChain(journal.Stream)}
+		for _, it := range entries {
+			f.add(it)
+		}
+		return f.judge(state).Findings
+	}
+	if findings := judge(entries, kept); findings != nil {
+		t.Fatal(findings)
+	}
+	for i := range entries {
+		alterations := alterations(entries[i])
+		delete(alterations, "pk")
+		for name, items := range alterations {
+			for _, altered := range items {
+				stream := slices.Clone(entries)
+				stream[i] = altered
+				if findings := judge(stream, kept); len(findings) == 0 || findings[0].Sub != journal.Stream {
+					t.Fatalf("entry %d, %s: %v: %v", i+1, name, altered[name], findings)
+				}
+			}
+		}
+	}
+	for name, items := range alterations(kept) {
+		for _, altered := range items {
+			if findings := judge(entries, altered); len(findings) != 1 || findings[0].Kind != ledger.RecordDiffers {
+				t.Fatalf("%s: %v: %v", name, altered[name], findings)
+			}
+		}
+	}
+	for name, findings := range map[string][]ledger.Finding{
+		"the newest entry cut off": judge(entries[:1], kept), "the first": judge(entries[1:], kept), "all": judge(nil, kept), "the state": judge(entries, nil),
+	} {
+		if len(findings) == 0 {
+			t.Errorf("%s is removed unseen", name)
+		}
+	}
+}
+
+// keeper is a journal's store that hands on each entry.
+type keeper func(migration.Event)
+
+func (keeper) Journal(context.Context) (journal.State, error) { return journal.State{}, nil }
+
+func (k keeper) Write(_ context.Context, e migration.Event, _ journal.State) error {
+	k(e)
+	return nil
 }
 
 // What verifying and rebuilding do with each stream, here of three events, between its reading and the look at its record.

@@ -70,6 +70,9 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Da
 		}
 		r.Decision, err = readiness.Decide(in, further...)
 	}
+	if r.Verdict == readiness.Ready && r.Evidence.Missing == nil {
+		r.Sentence += " It was not measured whether the new pool has the users who were handed over."
+	}
 	r.Lost = j.Verdict == string(readiness.Ready) && r.Verdict != readiness.Ready
 	return r, err
 }

@@ -185,6 +185,9 @@ func TestWhichCensusCounts(t *testing.T) {
 		if diff := cmp.Diff([]*int{tt.remaining, tt.missing}, []*int{r.Evidence.Remaining, r.Evidence.Missing}); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+		if unmeasured := strings.Contains(r.Sentence, "not measured"); unmeasured != (r.Verdict == readiness.Ready && tt.missing == nil) {
+			t.Errorf("%s: %s: %s", name, r.Verdict, r.Sentence)
+		}
 		if enough := tt.remaining != nil && (tt.missing == nil || *tt.missing == 0); (r.Verdict == readiness.Ready) != enough {
 			t.Errorf("%s: %s: %s", name, r.Verdict, r.Sentence)
 		}

@@ -128,7 +128,7 @@ func TestTheStreamOfAHotUserIsReadOnce(t *testing.T) {
 	}
 	var queries atomic.Int32
 	s := intercepted(stack, func(_ context.Context, input any) {
-		if q, ok := input.(*dynamodb.QueryInput); ok && q.IndexName == nil && *q.TableName == stack.Tables.AuditTable {
+		if q, ok := input.(*dynamodb.QueryInput); ok && q.IndexName == nil && *q.TableName == stack.Tables.AuditTable && q.ExpressionAttributeValues[":pk"].(*types.AttributeValueMemberS).Value == sub {
 			queries.Add(1)
 		}
 	})

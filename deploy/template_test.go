@@ -3,6 +3,7 @@ package deploy_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -547,6 +548,9 @@ type function struct {
 		LogGroup  ref
 	}
 	Environment struct{ Variables map[string]any }
+	Events      map[string]struct {
+		Properties struct{ Schedule, Input string }
+	}
 }
 
 // functions returns the stack's functions by their folders' names.
@@ -588,5 +592,30 @@ func TestEachFunctionHasItsOwnCodeRoleAndLog(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("functions of the code and the template (-code +template):\n%s", diff)
+	}
+}
+
+// What has to be done by itself is asked for by a schedule, as often as the documentation says.
+func TestWhatIsAskedForBySchedule(t *testing.T) {
+	want := map[string][]string{
+		"census":   {`rate(15 minutes) {"view":"run","every_hours":23}`},
+		"confirm":  {`rate(15 minutes) {"view":"sweep"}`},
+		"journal":  {`rate(1 hour) {"view":"record","every_hours":23}`},
+		"maintain": {`rate(1 day) {"view":"safeguards"}`, `rate(1 hour) {"view":"close"}`, `rate(1 hour) {"view":"verify","every_hours":23}`},
+		"probe":    {`rate(1 hour) {"view":"run"}`},
+		"report":   {`rate(5 minutes) {"view":"gauges"}`},
+	}
+	got := map[string][]string{}
+	for name, f := range functions(t) {
+		for _, event := range f.Events {
+			if p := event.Properties; p.Schedule != "" {
+				got[name] = append(got[name], p.Schedule+" "+p.Input)
+			}
+		}
+		slices.Sort(got[name])
+	}
+	maps.DeleteFunc(got, func(_ string, asked []string) bool { return asked == nil })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("asked for by a schedule (-want +got):\n%s", diff)
 	}
 }

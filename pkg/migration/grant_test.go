@@ -17,6 +17,9 @@ import (
 
 func shape(t interface{ Fatal(...any) }, text string) Shape {
 	var s Shape
+	if text == unknown {
+		return s
+	}
 	if err := s.UnmarshalText([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +35,7 @@ func rules(t interface{ Fatal(...any) }, text string) Rules {
 }
 
 const (
+	unknown      = ``
 	plain        = `{}`
 	plainFolds   = `{"UsernameConfiguration":{"CaseSensitive":false}}`
 	byEmail      = `{"UsernameAttributes":["email"]}`
@@ -51,6 +55,11 @@ func TestTheNewUserIsFoundByTheTypedName(t *testing.T) {
 		refused            Reason
 		attribute          string
 	}{
+		{"the username, of an unknown pool", unknown, "ada", nil, "", "", ""},
+		{"an alias, of an unknown pool", unknown, "ada@example.com", nil, "ada", "", ""},
+		{"an address as username in another case, of an unknown pool", unknown, "Ada@Example.com", named("ada@example.com"), "", "", ""},
+		{"another address than the username, of an unknown pool", unknown, "ada@example.com", named("old@example.org"), "", AttributeRejected, "username"},
+
 		{"the username, plain", plain, "ada", nil, "", "", ""},
 		{"an address as username, plain", plain, "ada@example.com", named("ada@example.com"), "", "", ""},
 		{"the username in another case, plain", plain, "ADA", nil, "", "", ""},

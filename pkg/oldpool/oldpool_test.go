@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,7 +54,7 @@ func TestPanicBesideTheCaller(t *testing.T) {
 // Cognito has no user by a name that it does not take for one, and is not asked.
 func TestNamesThatAreNone(t *testing.T) {
 	p, asked := pool(t, signed)
-	for _, name := range []string{"ada ", "a da", "", "ada\n", "ada\x00"} {
+	for _, name := range []string{"ada ", "a da", "", "ada\n", "ada\x00", strings.Repeat("ä", 129)} {
 		for _, answer := range []migration.Answer{p.SignIn(t.Context(), name, "password", nil), p.Lookup(t.Context(), name)} {
 			if answer.AccountReason != migration.UnknownUser {
 				t.Errorf("%q: %+v", name, answer)

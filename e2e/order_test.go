@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
@@ -113,19 +114,86 @@ func TestVerifyAndRebuildInAnyOrder(t *testing.T) {
 	}
 }
 
+// hotUser writes so many events of one user, a second apart, and returns the sub and when the last one was recorded.
+func hotUser(t *testing.T, stack *sandbox.Stack, events int) (sub string, last time.Time) {
+	t.Helper()
+	sub, last = uuid.NewString(), older
+	l := ledger.New(store(stack), migration.Windows{}, func() time.Time { last = last.Add(time.Second); return last })
+	for range events {
+		e := migration.Event{At: last, Outcome: migration.Rejected, Reason: migration.WrongPassword}
+		if err := appendEvent(t.Context(), l, sub, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return sub, last
+}
+
+// The events of a hot user come in several batches, in any order: each counts once, and the user is looked at once.
+func TestAHotUserInAnyOrder(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	const events, page = 250, 70
+	sub, _ := hotUser(t, stack, events)
+	audit, progress := tablesOf(stack)
+	verify := func(lost, gaps int) {
+		t.Helper()
+		for seed := range uint64(3) {
+			v, err := fsck.New(shuffled(stack, seed, page)).Verify(t.Context(), time.Now, time.Time{})
+			if err != nil || v.Streams != 1 || v.Events != events-lost || v.Kinds[ledger.Gap] != gaps || lost == 0 && v.FindingCount != 0 {
+				t.Errorf("seed %d: %v, %+v; want %d events of one user, and %d gaps", seed, err, v, events-lost, gaps)
+			}
+		}
+	}
+	verify(0, 0)
+	want := report(t, stack)
+	progress.restore(t, nil)
+	r, err := fsck.New(shuffled(stack, 7, page)).Rebuild(t.Context(), time.Now, time.Time{}, true)
+	if err != nil || r.Streams != 1 || r.Events != events || r.RecordsWritten != 1 {
+		t.Errorf("%v, %+v; want %d events of one user", err, r, events)
+	}
+	isStill(t, stack, want)
+	audit.remove(t, sub, "0000000101")
+	verify(1, 1)
+	audit.remove(t, sub, "0000000001")
+	verify(2, 2)
+}
+
+// A replay reads what was recorded since the event was decided, from the stream's end; of a kind that the record has not seen, nothing.
+func TestAReplayReadsWhatCameSince(t *testing.T) {
+	t.Parallel()
+	stack := deploy(t, nil)
+	const events, page = 250, 10
+	sub, last := hotUser(t, stack, events)
+	var queries atomic.Int32
+	s := intercepted(stack, func(_ context.Context, input any) {
+		if q, ok := input.(*dynamodb.QueryInput); ok {
+			queries.Add(1)
+			q.Limit = aws.Int32(page)
+		}
+	})
+	for name, tt := range map[string]struct {
+		reason migration.Reason
+		most   int32
+	}{
+		"a kind that the record has seen": {migration.WrongPassword, 60/page + 2}, // of a minute, by which clocks may differ
+		"a kind that it has not seen":     {migration.Throttled, 0},
+	} {
+		queries.Store(0)
+		e := migration.NewAttempt(migration.Origin{ID: ulid.Make().String(), At: last}, migration.SignIn, migration.Account{Sub: sub},
+			migration.Decision{Outcome: tt.reason.Outcome(), Reason: tt.reason})
+		appended, err := ledger.New(s, migration.Windows{}, func() time.Time { return last }).Replay(t.Context(), e)
+		if err != nil || appended.Repeat || queries.Load() > tt.most {
+			t.Errorf("%s: %v, repeat %t, %d pages of %d events; want at most %d", name, err, appended.Repeat, queries.Load(), page, tt.most)
+		}
+	}
+}
+
 // The work on a user grows with the user's events, and not with their square: the stream is read once, whatever asks for it.
 func TestTheStreamOfAHotUserIsReadOnce(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
 	const events = 250
-	sub, now := uuid.NewString(), older
-	l := ledger.New(store(stack), migration.Windows{}, func() time.Time { now = now.Add(time.Second); return now })
-	for range events {
-		e := migration.Event{At: now, Outcome: migration.Rejected, Reason: migration.WrongPassword}
-		if err := appendEvent(t.Context(), l, sub, e); err != nil {
-			t.Fatal(err)
-		}
-	}
+	sub, _ := hotUser(t, stack, events)
 	var queries atomic.Int32
 	s := intercepted(stack, func(_ context.Context, input any) {
 		if q, ok := input.(*dynamodb.QueryInput); ok && q.IndexName == nil && *q.TableName == stack.Tables.AuditTable && q.ExpressionAttributeValues[":pk"].(*types.AttributeValueMemberS).Value == sub {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -253,5 +254,27 @@ func BenchmarkFold(b *testing.B) {
 		if findings := fold(sub, events).judge(record).Findings; findings != nil {
 			b.Fatal(findings)
 		}
+	}
+}
+
+// What is kept of a stream does not grow with its events.
+func TestAFoldKeepsNoEvents(t *testing.T) {
+	events, _ := written(t)
+	const many, most = 20_000, 256 << 10 // bytes
+	held := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := held()
+	f := newFolded(sub)
+	for i := range many {
+		it := maps.Clone(events[0])
+		it["sk"] = table.Text(fmt.Sprintf("%010d", i+1))
+		f.add(it)
+	}
+	if after := held(); after > before+most {
+		t.Errorf("%d bytes are kept of %d events, want at most %d", after-before, f.events, most)
 	}
 }

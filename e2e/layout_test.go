@@ -71,7 +71,7 @@ var layers = map[string][]string{
 	"pkg/request":                      {"pkg/redact"},
 	"pkg/cognitoevent":                 {"pkg/migration"},
 	"pkg/recorder":                     {"pkg/emf", "pkg/ledger", "pkg/migration", "pkg/redact"},
-	"pkg/confirm":                      {"pkg/emf", "pkg/migration", "pkg/newpool", "pkg/recorder", "pkg/redact", "pkg/version"},
+	"pkg/confirm":                      {"pkg/config", "pkg/emf", "pkg/migration", "pkg/newpool", "pkg/recorder", "pkg/redact", "pkg/version"},
 	"pkg/signin":                       {"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/migration", "pkg/probe", "pkg/recorder", "pkg/redact", "pkg/version"},
 	"pkg/report":                       {"pkg/census", "pkg/config", "pkg/ledger", "pkg/ledger/journal", "pkg/migration", "pkg/probe", "pkg/progress", "pkg/readiness", "pkg/redact", "pkg/request", "pkg/version"},
 	"pkg/safeguard":                    {"pkg/redact"},

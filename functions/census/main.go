@@ -32,7 +32,7 @@ func main() { function.Main(run) }
 type censusConfig struct {
 	Rate        int             `env:"CENSUS_RATE" envDefault:"10"` // calls of ListUsers a second, at most
 	Attributes  migration.Rules `env:"ATTRIBUTES"`
-	CarryGroups confirm.Carry   `env:"CARRY_GROUPS" envDefault:"no"`
+	CarryGroups config.YesNo    `env:"CARRY_GROUPS" envDefault:"no"`
 
 	recorder.Config
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/newpool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/recorder"
@@ -20,7 +21,7 @@ import (
 type Config struct {
 	NewPool     migration.Shape `env:"NEW_POOL"`
 	Attributes  migration.Rules `env:"ATTRIBUTES"`
-	CarryGroups Carry           `env:"CARRY_GROUPS" envDefault:"no"`
+	CarryGroups config.YesNo    `env:"CARRY_GROUPS" envDefault:"no"`
 	Rate        int             `env:"CONFIRM_RATE" envDefault:"3"` // users a second, of each batch that is worked on at once
 
 	recorder.Config
@@ -37,20 +38,6 @@ func (c Config) Validate() error {
 		return fmt.Errorf("CONFIRM_RATE is %d: allowed is 1 to %d", c.Rate, maxRate)
 	}
 	return c.Config.Validate()
-}
-
-// Carry says whether users keep their groups.
-type Carry bool
-
-// UnmarshalText accepts yes and no.
-func (c *Carry) UnmarshalText(text []byte) error {
-	switch v := string(text); v {
-	case "yes", "no":
-		*c = v == "yes"
-		return nil
-	default:
-		return fmt.Errorf("%q is not allowed: allowed is yes, no", text)
-	}
 }
 
 // OldPool tells who a sub is.

@@ -111,40 +111,57 @@ func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ 
 			s.Close()
 		}
 	}()
-	log = &lockedWriter{w: log}
-	if s.Lambda, err = lambda.Start(log); err != nil {
+	if s.newPool, err = shape(pools.New); err != nil {
 		return nil, err
+	}
+	log = &lockedWriter{w: log}
+	if err = s.startServers(log); err != nil {
+		return nil, err
+	}
+	if err = s.startProcesses(ctx, pools, log); err != nil {
+		return nil, err
+	}
+	if err = s.startFaults(seed); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// startServers starts what runs within this process.
+func (s *Sandbox) startServers(log io.Writer) (err error) {
+	if s.Lambda, err = lambda.Start(log); err != nil {
+		return err
 	}
 	s.closers = append(s.closers, s.Lambda.Close)
 	if s.SQS, err = sqs.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	s.closers = append(s.closers, s.SQS.Close)
-
 	if s.CloudWatch, err = cloudwatch.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	s.closers = append(s.closers, s.CloudWatch.Close)
 	if s.CloudWatchLogs, err = cloudwatchlogs.Start(s.logGroup); err != nil {
-		return nil, err
+		return err
 	}
 	s.closers = append(s.closers, s.CloudWatchLogs.Close)
 	if s.CloudFormation, err = cloudformation.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	s.closers = append(s.closers, s.CloudFormation.Close)
+	return nil
+}
 
+// startProcesses starts what runs in processes of its own, at the same time: DynamoDB and the pools.
+func (s *Sandbox) startProcesses(ctx context.Context, pools Pools, log io.Writer) error {
+	pools.Old.PoolID, pools.Old.ClientID = OldPoolID, OldClientID
+	pools.New.PoolID, pools.New.ClientID = NewPoolID, NewClientID
+	pools.New.UserMigration = &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction}
 	var group errgroup.Group
 	group.Go(func() (err error) {
 		s.DynamoDB, err = dynamodblocal.Start(ctx, log)
 		return err
 	})
-	if s.newPool, err = shape(pools.New); err != nil {
-		return nil, err
-	}
-	pools.Old.PoolID, pools.Old.ClientID = OldPoolID, OldClientID
-	pools.New.PoolID, pools.New.ClientID = NewPoolID, NewClientID
-	pools.New.UserMigration = &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction}
 	group.Go(func() (err error) {
 		s.Old, err = cognito.Start(ctx, pools.Old, log)
 		return err
@@ -153,7 +170,7 @@ func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ 
 		s.New, err = cognito.Start(ctx, pools.New, log)
 		return err
 	})
-	err = group.Wait()
+	err := group.Wait()
 	if s.DynamoDB != nil {
 		s.closers = append(s.closers, s.DynamoDB.Close)
 	}
@@ -162,24 +179,26 @@ func StartWith(ctx context.Context, seed uint64, log io.Writer, pools Pools) (_ 
 			s.closers = append(s.closers, pool.Close)
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
+	return err
+}
+
+// startFaults starts the proxies before what the functions call, and the Region, which leads to the pools behind theirs.
+func (s *Sandbox) startFaults(seed uint64) (err error) {
 	for proxy, target := range map[**fault.Proxy]string{
 		&s.OldFaults: s.Old.Endpoint(), &s.NewFaults: s.New.Endpoint(),
 		&s.DynamoDBFaults: s.DynamoDB.Endpoint(), &s.SQSFaults: s.SQS.Endpoint(),
 	} {
 		if *proxy, err = fault.Start(target, seed); err != nil {
-			return nil, err
+			return err
 		}
 		s.closers = append(s.closers, (*proxy).Close)
 	}
 	s.Region, err = cognito.StartRegion(map[string]string{OldPoolID: s.OldFaults.Endpoint(), NewPoolID: s.NewFaults.Endpoint()})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.closers = append(s.closers, s.Region.Close)
-	return s, nil
+	return nil
 }
 
 // Close ends everything that Start started.

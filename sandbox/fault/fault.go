@@ -246,17 +246,21 @@ func (p *Proxy) handle(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-
-	forwarded := r.Clone(context.WithoutCancel(r.Context()))
-	forwarded.URL.Scheme, forwarded.URL.Host = p.target.Scheme, p.target.Host
-	forwarded.Body, forwarded.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	response, err := p.transport.RoundTrip(forwarded)
+	response, err := p.forward(r, body)
 	if err != nil {
 		reset(w)
 		return
 	}
 	defer func() { _ = response.Body.Close() }()
 	deliver(response)
+}
+
+// forward sends a request on to the target, even if the client does not wait for the answer any more.
+func (p *Proxy) forward(r *http.Request, body []byte) (*http.Response, error) {
+	forwarded := r.Clone(context.WithoutCancel(r.Context()))
+	forwarded.URL.Scheme, forwarded.URL.Host = p.target.Scheme, p.target.Host
+	forwarded.Body, forwarded.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return p.transport.RoundTrip(forwarded)
 }
 
 func answer(w http.ResponseWriter, response *http.Response) {

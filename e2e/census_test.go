@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -371,9 +374,19 @@ func TestCensusOfMany(t *testing.T) {
 // The operator's tool says who is left, and writes files of them that Cognito's import takes: each value as the rules have it, whatever is
 // in it. Whom the format or the new pool can't take is named, with the reason.
 func TestToolSaysWhoIsLeft(t *testing.T) {
-	own, stack := polled(t)
+	own, _ := polled(t)
+	stack, err := own.Deploy(t.Context(), unique("stack"), map[string]string{
+		"ATTRIBUTES": link + `=sub,profile=custom:tenant,-website,locale?=en\,"GB"`,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	attributes := map[string]string{"email_verified": "true"}
-	for _, name := range []string{"name", "given_name", "family_name", "nickname", "address", "custom:bio", "custom:note"} {
+	names := []string{
+		"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "address", "gender", "picture", "website",
+		"zoneinfo", "custom:tenant", "custom:bio", "custom:note",
+	}
+	for _, name := range names {
 		attributes[name] = fmt.Sprintf(`%s, "quoted", ümläut 名前, it's =1+1`, name)
 	}
 	var users []cognito.User
@@ -384,11 +397,21 @@ func TestToolSaysWhoIsLeft(t *testing.T) {
 		users = append(users, u)
 		imported := maps.Clone(u.Attributes)
 		imported["cognito:username"], imported["cognito:mfa_enabled"], imported[link] = u.Username, "false", u.Sub
+		imported["profile"], imported["locale"] = imported["custom:tenant"], `en,"GB"`
+		delete(imported, "custom:tenant")
+		delete(imported, "website")
 		want[u.Username] = imported
 	}
-	users[3].Attributes["custom:bio"], users[4].Disabled, users[5].Attributes["email_verified"] = "two\nlines", true, "false"
-	for _, left := range users[3:6] {
-		delete(want, left.Username)
+	leftOut := map[int]string{4: "disabled", 5: "no_verified_contact"}
+	users[4].Disabled, users[5].Attributes["email_verified"] = true, "false"
+	for i, name := range names {
+		if name != "website" { // which is not handed over
+			users[10+i].Attributes[name] = "two\nlines"
+			leftOut[10+i] = strings.Replace(name, "custom:tenant", "profile", 1) + " holds a line's end"
+		}
+	}
+	for i := range leftOut {
+		delete(want, users[i].Username)
 	}
 	records := table{own.DynamoDBClient(), stack.Tables.ProgressTable}
 	for i, status := range map[int]migration.Status{0: migration.StatusMigrated, 1: migration.StatusConfirmed, 2: migration.StatusBlocked} {
@@ -420,10 +443,10 @@ func TestToolSaysWhoIsLeft(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("to import (-want +got):\n%s", diff)
 	}
-	leftOut, err := os.ReadFile(filepath.Join(dir, "left", "left-out.csv"))
-	for i, reason := range map[int]string{3: "custom:bio holds a line's end", 4: "disabled", 5: "no_verified_contact"} {
-		if !strings.Contains(string(leftOut), users[i].Sub) || !strings.Contains(string(leftOut), reason) {
-			t.Errorf("%v: %s does not say %s", err, leftOut, reason)
+	written, err := os.ReadFile(filepath.Join(dir, "left", "left-out.csv"))
+	for i, reason := range leftOut {
+		if !strings.Contains(string(written), fmt.Sprintf("%s,%q,%s", users[i].Sub, users[i].Username, reason)) {
+			t.Errorf("%v: %s does not say %s of %s", err, written, reason, users[i].Username)
 		}
 	}
 	for _, name := range []string{"users-001.csv", "left-out.csv"} {
@@ -462,4 +485,100 @@ func imported(t *testing.T, path string) []map[string]string {
 		users = append(users, user)
 	}
 	return users
+}
+
+// An import that is killed on the way goes on where it was, and its files are in the end those of an import that nobody disturbed; also if
+// Cognito's list has ended meanwhile. What is half done is for the owner's eyes only.
+func TestAnImportIsKilledAndGoesOn(t *testing.T) {
+	t.Parallel()
+	own, stack := polled(t)
+	users := leftUsers(t, own, 200)
+	users[7].Attributes["name"] = "has a \\ in it" // can't be imported
+	if err := errors.Join(own.Old.Put(t.Context(), users...), own.Old.SetPageSize(t.Context(), 10)); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, stderr, code := toolOf(t, own, stack, dir, nil, "remaining", "--import=at-once", "--rate=30"); code != 0 {
+		t.Fatal(stderr)
+	}
+	listed := 0
+	for range 4 {
+		listed = killImport(t, own, stack, dir, listed, "--import=left")
+	}
+	for _, name := range []string{"", "state.json", "users-001.csv", "left-out.csv"} {
+		if info, err := os.Stat(filepath.Join(dir, "left.unfinished", name)); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if err := own.Old.Advance(t.Context(), 61*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := toolOf(t, own, stack, dir, nil, "remaining", "--import=left", "--rate=30")
+	if code != 0 || stdout != "left: 199 users to import in 1 files; 1 can't be imported: left-out.csv says why.\n" ||
+		!strings.Contains(stderr, fmt.Sprintf("goes on after the %d users", listed)) || !strings.Contains(stderr, "begins again") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	killImport(t, own, stack, dir, 0, "--import=again")
+	if _, stderr, code := toolOf(t, own, stack, dir, nil, "remaining", "--import=again", "--rate=30"); code != 0 || strings.Contains(stderr, "begins again") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	for _, folder := range []string{"left", "again"} {
+		for _, name := range []string{"users-001.csv", "left-out.csv"} {
+			want, err := os.ReadFile(filepath.Join(dir, "at-once", name))
+			got, err2 := os.ReadFile(filepath.Join(dir, folder, name))
+			if err := errors.Join(err, err2); err != nil || !bytes.Equal(want, got) {
+				t.Errorf("%s/%s: %v, %d bytes, want %d", folder, name, err, len(got), len(want))
+			}
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "left")); err != nil || len(entries) != 2 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	killImport(t, own, stack, dir, 0, "--import=other")
+	other := deployOther(t, own)
+	if _, stderr, code := toolOf(t, own, other, dir, nil, "remaining", "--import=other"); code != 2 || !strings.Contains(stderr, "of another import") {
+		t.Errorf("exit code %d with other rules: %s", code, stderr)
+	}
+}
+
+// deployOther deploys a stack with other rules.
+func deployOther(t *testing.T, own *sandbox.Sandbox) *sandbox.Stack {
+	t.Helper()
+	stack, err := own.Deploy(t.Context(), unique("stack"), map[string]string{"ATTRIBUTES": link + "=sub,name?=none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stack
+}
+
+// killImport begins an import, or goes on with it, kills it when it has looked at more users, and returns at how many.
+func killImport(t *testing.T, own *sandbox.Sandbox, stack *sandbox.Stack, dir string, listed int, into string) int {
+	t.Helper()
+	binary, err := toolBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary, "remaining", "--rate=10", into)
+	cmd.Env, cmd.Dir = append(own.Environ(), "STACK="+stack.Name, "HOME="+t.TempDir()), dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	folder := strings.TrimPrefix(into, "--import=") + ".unfinished"
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		var state struct{ Listed int }
+		text, err := os.ReadFile(filepath.Join(dir, folder, "state.json"))
+		if err == nil && json.Unmarshal(text, &state) == nil && state.Listed > listed {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait()
+			text, err = os.ReadFile(filepath.Join(dir, folder, "state.json")) // it may have gone on until the kill
+			if err != nil || json.Unmarshal(text, &state) != nil {
+				t.Fatalf("%v: %s", err, text)
+			}
+			return state.Listed
+		}
+	}
+	t.Fatal("the import comes to nothing")
+	return 0
 }

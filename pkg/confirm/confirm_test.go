@@ -106,7 +106,7 @@ func (l ledger) Record(
 
 func (w *world) confirmer(log *bytes.Buffer, carry bool) *Confirmer {
 	config := Config{
-		Attributes: migration.Rules{{Target: link, Source: "sub"}}, CarryGroups: Carry(carry), Rate: 10,
+		Handover: Handover{Attributes: migration.Rules{{Target: link, Source: "sub"}}}, CarryGroups: Carry(carry), Rate: 10,
 		Config: recorder.Config{LedgerBudget: time.Second, SpoolBudget: time.Second},
 	}
 	return New(config, w, w, w, ledger{w}, slog.New(slog.NewJSONHandler(log, nil)), time.Now)

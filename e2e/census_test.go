@@ -243,8 +243,22 @@ func TestCensusInATurmoil(t *testing.T) {
 	}
 	must(own.Old.Put(ctx, others[:30]...))
 	must(own.Old.SetPageSize(ctx, 20))
+	var movers []cognito.User
+	for i, u := range users {
+		if standing(i) == census.NeverCame && len(movers) < 60 {
+			movers = append(movers, u)
+		}
+	}
+	move := func(movers []cognito.User) func() {
+		return func() {
+			for _, u := range movers {
+				handOver(t, stack, u, time.Now(), nil)
+			}
+		}
+	}
 	befalls := []func(){
 		func() { must(own.Old.Put(ctx, others[30:]...)) },
+		move(movers[:30]),
 		func() { must(own.Old.Advance(ctx, 61*time.Minute)) },
 		func() { kill(t, own, stack) },
 		func() {
@@ -253,6 +267,7 @@ func TestCensusInATurmoil(t *testing.T) {
 			}
 		},
 		func() { kill(t, own, stack) },
+		move(movers[30:]),
 		func() { must(own.Old.Advance(ctx, 61*time.Minute)) },
 	}
 	runs := 0
@@ -296,6 +311,18 @@ func TestCensusInATurmoil(t *testing.T) {
 	year := strconv.Itoa(time.Now().UTC().Year())
 	delete(got.Old.RemainingYears, year)
 	got.Old.Estimated = len(users)
+	if got.Old.Created > 30 {
+		t.Errorf("%d users came meanwhile", got.Old.Created)
+	}
+	got.Old.Created = 0
+	// Who moved meanwhile is counted on either side, and said to be.
+	seen := got.Old.MovedMeanwhile
+	if seen > len(movers) || got.Old.Remaining+seen != want.Old.Remaining || got.Old.Statuses["migrated"]-seen != want.Old.Statuses["migrated"] {
+		t.Errorf("%d of %d moved meanwhile: %+v", seen, len(movers), got.Old)
+	}
+	t.Logf("%d of 30 who came and %d of %d who moved meanwhile are counted", n, seen, len(movers))
+	got.Old.Remaining, got.Old.Statuses, got.Old.RemainingStates, got.Old.RemainingYears, got.Old.MovedMeanwhile =
+		want.Old.Remaining, want.Old.Statuses, want.Old.RemainingStates, want.Old.RemainingYears, 0
 	differ(t, want, got)
 }
 

@@ -120,7 +120,7 @@ func TestAnswersForPeople(t *testing.T) {
 			Counted: census.Counted{Users: 12_000, Estimated: 12_345}, Statuses: map[string]int{"confirmed": 1_000, "blocked": 1_000, "never_came": 10_000},
 			Remaining: 11_000, RemainingStates: map[string]int{"CONFIRMED": 10_990, "disabled.CONFIRMED": 10}, RemainingYears: map[string]int{"2019": 9_000, "2025": 2_000},
 		},
-		New: census.NewPool{Counted: census.Counted{Users: 6, Estimated: 900, Differs: true}, Linked: &four, Arrived: &four, ResetUnfinished: &two, LinkedWithoutRecord: &two, NoRecord: &two},
+		New: census.NewPool{Counted: census.Counted{Users: 6, Estimated: 900, Differs: true, Created: 3}, Linked: &four, Arrived: &four, ResetUnfinished: &two, LinkedWithoutRecord: &two, NoRecord: &two},
 	}
 	unlinked := counted
 	unlinked.New = census.NewPool{}

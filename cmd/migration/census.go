@@ -89,6 +89,10 @@ func printCensus(out *output, r census.Result) {
 		}
 	}
 	out.table([]string{"", "users"}, rows)
+	if n := r.Old.Created + r.New.Created + r.Old.MovedMeanwhile; n > 0 {
+		out.printf("\nMeanwhile %v users moved, %v came into the old pool and %v into the new one, as far as they were met. Others may have, behind "+
+			"the count, and nobody can tell who was deleted (docs/census.md).\n", r.Old.MovedMeanwhile, r.Old.Created, r.New.Created)
+	}
 	if r.New.Linked == nil {
 		out.printf("\nWho of them has arrived is not measured: no rule of Attributes keeps the old sub (docs/census.md).\n")
 	}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -128,9 +127,11 @@ func counts(t *testing.T, own *sandbox.Sandbox, stack *sandbox.Stack, users []co
 		}
 	}
 	_ = group.Wait()
-	for _, err := range []error{own.Old.Put(t.Context(), users...), own.New.Put(t.Context(), arrivals...)} {
-		if err != nil {
-			t.Fatal(err)
+	for pool, laid := range map[*cognito.Pool][]cognito.User{own.Old: users, own.New: arrivals} {
+		for chunk := range slices.Chunk(laid, 20_000) {
+			if err := pool.Put(t.Context(), chunk...); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	one, two := 1, 2
@@ -224,129 +225,6 @@ func TestCensusIsExact(t *testing.T) {
 	table{own.DynamoDBClient(), stack.Tables.ProgressTable}.get(t, "census#"+ledger.Day(got.StartedAt), "result")
 }
 
-// Whatever befalls a census, each user who is there all the time is counted once: pages are short, tokens expire, the function is
-// killed, and users come, go and move meanwhile.
-func TestCensusInATurmoil(t *testing.T) {
-	own, stack := polled(t)
-	users := laidDown(2_400)
-	want := counts(t, own, stack, users)
-	const passing = "COMPROMISED" // nobody else is in that state
-	others := make([]cognito.User, 60)
-	for i := range others {
-		others[i] = cognito.User{Username: fmt.Sprintf("other%d", i), Sub: fmt.Sprintf("%x-other-%d", i%16, i), Status: passing}
-	}
-	ctx := t.Context()
-	must := func(err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(own.Old.Put(ctx, others[:30]...))
-	must(own.Old.SetPageSize(ctx, 20))
-	var movers []cognito.User
-	for i, u := range users {
-		if standing(i) == census.NeverCame && len(movers) < 60 {
-			movers = append(movers, u)
-		}
-	}
-	move := func(movers []cognito.User) func() {
-		return func() {
-			for _, u := range movers {
-				handOver(t, stack, u, time.Now(), nil)
-			}
-		}
-	}
-	befalls := []func(){
-		func() { must(own.Old.Put(ctx, others[30:]...)) },
-		move(movers[:30]),
-		func() { must(own.Old.Advance(ctx, 61*time.Minute)) },
-		func() { kill(t, own, stack) },
-		func() {
-			for _, u := range others[:30] {
-				must(own.Old.Delete(ctx, u.Username))
-			}
-		},
-		func() { kill(t, own, stack) },
-		move(movers[30:]),
-		func() { must(own.Old.Advance(ctx, 61*time.Minute)) },
-	}
-	runs := 0
-	var got census.Result
-	for deadline := time.Now().Add(2 * time.Minute); ; {
-		if time.Now().After(deadline) {
-			t.Fatal("the census comes to no end")
-		}
-		s, err := askCensus(t, stack, `{"view":"run","seconds":1}`)
-		must(err)
-		if s.Running == nil {
-			got = *s.Result
-			break
-		}
-		if s.AtWork { // the one that was killed, as it seems
-			time.Sleep(100 * time.Millisecond)
-			continue
-		}
-		if s.Running.Complete || s.Running.Old.Users > len(users)+len(others) {
-			t.Errorf("so far: %+v", s.Running)
-		}
-		if runs < len(befalls) {
-			befalls[runs]()
-		}
-		runs++
-	}
-	if runs < len(befalls) {
-		t.Errorf("only %d things befell it", runs)
-	}
-	n := got.Old.States[passing]
-	if n > len(others) {
-		t.Errorf("%d of %d who came or went are counted", n, len(others))
-	}
-	// What they are counted as apart, all is exact. They have no record.
-	got.Old.Users, got.Old.Remaining, got.Old.Statuses[census.NeverCame] = got.Old.Users-n, got.Old.Remaining-n, got.Old.Statuses[census.NeverCame]-n
-	delete(got.Old.States, passing)
-	if got.Old.RemainingStates[passing] != n {
-		t.Errorf("%d of %d who came or went are left", got.Old.RemainingStates[passing], n)
-	}
-	delete(got.Old.RemainingStates, passing)
-	year := strconv.Itoa(time.Now().UTC().Year())
-	delete(got.Old.RemainingYears, year)
-	got.Old.Estimated = len(users)
-	if got.Old.Created > 30 {
-		t.Errorf("%d users came meanwhile", got.Old.Created)
-	}
-	got.Old.Created = 0
-	// Who moved meanwhile is counted on either side, and said to be.
-	seen := got.Old.MovedMeanwhile
-	if seen > len(movers) || got.Old.Remaining+seen != want.Old.Remaining || got.Old.Statuses["migrated"]-seen != want.Old.Statuses["migrated"] {
-		t.Errorf("%d of %d moved meanwhile: %+v", seen, len(movers), got.Old)
-	}
-	t.Logf("%d of 30 who came and %d of %d who moved meanwhile are counted", n, seen, len(movers))
-	got.Old.Remaining, got.Old.Statuses, got.Old.RemainingStates, got.Old.RemainingYears, got.Old.MovedMeanwhile =
-		want.Old.Remaining, want.Old.Statuses, want.Old.RemainingStates, want.Old.RemainingYears, 0
-	differ(t, want, got)
-}
-
-// kill kills the census at work, which another invocation then goes on with.
-func kill(t *testing.T, own *sandbox.Sandbox, stack *sandbox.Stack) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for ctx.Err() == nil {
-		over := make(chan error, 1)
-		go func() {
-			_, err := stack.Invoke(ctx, "census", []byte(`{"view":"run"}`))
-			over <- err
-		}()
-		for ctx.Err() == nil && !own.Lambda.Kill(stack.Name+"-census") {
-			time.Sleep(time.Millisecond)
-		}
-		if err := <-over; err != nil {
-			return
-		}
-	}
-	t.Fatal("nobody could be killed")
-}
-
 // What a census keeps is no record, and no stray: verifying and rebuilding the record leave it where it is.
 func TestVerifyAndRebuildLeaveTheCensus(t *testing.T) {
 	own, stack := polled(t)
@@ -372,29 +250,6 @@ func TestVerifyAndRebuildLeaveTheCensus(t *testing.T) {
 	}
 	if s, err := askCensus(t, stack, `{"view":"status"}`); err != nil || cmp.Diff(&want, s.Result) != "" {
 		t.Errorf("%+v, %v is not the census that was kept", s, err)
-	}
-}
-
-// A census of many takes as long as its rate asks. "make census" runs it.
-func TestCensusOfMany(t *testing.T) {
-	n, _ := strconv.Atoi(os.Getenv("CENSUS_USERS"))
-	if n == 0 {
-		t.Skip(`"make census" runs it`)
-	}
-	own, stack := polled(t)
-	users := laidDown(n)
-	var want census.Result
-	for chunk := range slices.Chunk(users, 20_000) {
-		if err := own.Old.Put(t.Context(), chunk...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want = counts(t, own, stack, users[:1_000])
-	began := time.Now()
-	got := takeCensus(t, stack, 60)
-	t.Logf("%d users in %s", got.Old.Users, time.Since(began).Round(time.Second))
-	if got.Old.Users != n || !got.Complete || got.Old.Moved() != want.Old.Moved() || got.New.Users != want.New.Users {
-		t.Errorf("%+v", got)
 	}
 }
 

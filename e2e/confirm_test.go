@@ -440,6 +440,9 @@ func TestConfirmWritesNoPersonalData(t *testing.T) {
 		_, _ = stack.Invoke(t.Context(), "confirm", []byte(fmt.Sprintf(`{"view":%q}`, canaries["email"])))
 		repair(t, local.NewFaults, local.OldFaults, local.DynamoDBFaults)
 	}
+	if found := leaks([]byte(fmt.Sprint(stack.Spool.Messages()))); len(found) != 0 {
+		t.Errorf("the queue leaks %v", found)
+	}
 	for where, text := range map[string][]byte{"log": []byte(stack.Logs("confirm")), "tables": tables(t, stack)} {
 		if found := leaks(text); len(found) != 0 || len(text) < 100 {
 			t.Errorf("%s: leaks %v: %s", where, found, text)

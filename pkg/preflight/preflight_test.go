@@ -381,6 +381,9 @@ func TestRules(t *testing.T) {
 			s.NewClients[0].WriteAttributes = []string{"email"}
 		}}, "", nil},
 		{"link_writable", "immutable", []change{later("custom:tenant", fixed), mapped("custom:tenant=sub")}, "", []string{"attribute_immutable"}},
+		{"link_writable", "immutable, at sign-up", []change{later("custom:tenant", fixed), mapped("custom:tenant=sub"), func(s *Snapshot) {
+			s.NewPool.AdminCreateUserConfig = nil
+		}}, "web 1web", []string{"attribute_immutable", "new_open_sign_up"}},
 		{"attribute_required", "no longer required", []change{func(s *Snapshot) { s.OldPool.SchemaAttributes[1].Required = aws.Bool(true) }}, "", nil},
 		{"attribute_required", "what every user signs in by", []change{
 			func(s *Snapshot) { s.NewPool.SchemaAttributes[1].Required = aws.Bool(true) }, signIn(before, byEmail), signIn(after, byEmail),

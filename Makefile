@@ -38,7 +38,7 @@ simulate: ## Hold the verdicts of readiness to migrations whose users' habits ar
 	@go run ./sandbox/cmd/simulate
 
 .PHONY: census
-census: setup host tool ## Count 100,000 users (CENSUS_USERS=…) of a local pool, as slowly as Cognito lets it (some minutes)
+census: setup host tool ## Count 100,000 users (CENSUS_USERS=…) of a local pool at the rate that is set, killed and disturbed on the way (some minutes)
 	CENSUS_USERS=$(or $(CENSUS_USERS),100000) go test ./e2e -run '^TestCensusOfMany$$' -count=1 -timeout=60m -v
 
 .PHONY: build

@@ -280,12 +280,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"cognito-idp:AdminGetUser", oldPool, []string{confirm, inspect, migrate}},
 		{"cognito-idp:DescribeUserPoolClient", oldPool, []string{inspect, migrate}},
 		{"sts:AssumeRole", "${OldPoolRoleArn}", []string{census, confirm, inspect, migrate}},
-		{"cognito-idp:ListUsers", oldPool, []string{census, confirm}},
+		{"cognito-idp:ListUsers", oldPool, []string{census, confirm, inspect}},
 		{"cognito-idp:AdminListGroupsForUser", oldPool, []string{groups}},
-		{"cognito-idp:AdminGetUser", newPool, []string{confirm}},
+		{"cognito-idp:AdminGetUser", newPool, []string{confirm, inspect}},
 		{"cognito-idp:ListUsers", newPool, []string{census}},
 		{"cognito-idp:DescribeUserPoolClient", newPool, []string{inspect, probe}},
 		{"cognito-idp:DescribeUserPool", newPool, []string{census, inspect}},
+		{"cognito-idp:ListGroups", oldPool, []string{inspect}},
+		{"cognito-idp:ListGroups", newPool, []string{inspect}},
 		{"cognito-idp:AdminAddUserToGroup", newPool, []string{groups}},
 	} {
 		var roles []string

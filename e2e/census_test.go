@@ -1,12 +1,14 @@
 package e2e
 
 import (
-	"context"
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -125,9 +127,11 @@ func counts(t *testing.T, own *sandbox.Sandbox, stack *sandbox.Stack, users []co
 		}
 	}
 	_ = group.Wait()
-	for _, err := range []error{own.Old.Put(t.Context(), users...), own.New.Put(t.Context(), arrivals...)} {
-		if err != nil {
-			t.Fatal(err)
+	for pool, laid := range map[*cognito.Pool][]cognito.User{own.Old: users, own.New: arrivals} {
+		for chunk := range slices.Chunk(laid, 20_000) {
+			if err := pool.Put(t.Context(), chunk...); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	one, two := 1, 2
@@ -221,102 +225,6 @@ func TestCensusIsExact(t *testing.T) {
 	table{own.DynamoDBClient(), stack.Tables.ProgressTable}.get(t, "census#"+ledger.Day(got.StartedAt), "result")
 }
 
-// Whatever befalls a census, each user who is there all the time is counted once: pages are short, tokens expire, the function is
-// killed, and users come, go and move meanwhile.
-func TestCensusInATurmoil(t *testing.T) {
-	own, stack := polled(t)
-	users := laidDown(2_400)
-	want := counts(t, own, stack, users)
-	const passing = "COMPROMISED" // nobody else is in that state
-	others := make([]cognito.User, 60)
-	for i := range others {
-		others[i] = cognito.User{Username: fmt.Sprintf("other%d", i), Sub: fmt.Sprintf("%x-other-%d", i%16, i), Status: passing}
-	}
-	ctx := t.Context()
-	must := func(err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(own.Old.Put(ctx, others[:30]...))
-	must(own.Old.SetPageSize(ctx, 20))
-	befalls := []func(){
-		func() { must(own.Old.Put(ctx, others[30:]...)) },
-		func() { must(own.Old.Advance(ctx, 61*time.Minute)) },
-		func() { kill(t, own, stack) },
-		func() {
-			for _, u := range others[:30] {
-				must(own.Old.Delete(ctx, u.Username))
-			}
-		},
-		func() { kill(t, own, stack) },
-		func() { must(own.Old.Advance(ctx, 61*time.Minute)) },
-	}
-	runs := 0
-	var got census.Result
-	for deadline := time.Now().Add(2 * time.Minute); ; {
-		if time.Now().After(deadline) {
-			t.Fatal("the census comes to no end")
-		}
-		s, err := askCensus(t, stack, `{"view":"run","seconds":1}`)
-		must(err)
-		if s.Running == nil {
-			got = *s.Result
-			break
-		}
-		if s.AtWork { // the one that was killed, as it seems
-			time.Sleep(100 * time.Millisecond)
-			continue
-		}
-		if s.Running.Complete || s.Running.Old.Users > len(users)+len(others) {
-			t.Errorf("so far: %+v", s.Running)
-		}
-		if runs < len(befalls) {
-			befalls[runs]()
-		}
-		runs++
-	}
-	if runs < len(befalls) {
-		t.Errorf("only %d things befell it", runs)
-	}
-	n := got.Old.States[passing]
-	if n > len(others) {
-		t.Errorf("%d of %d who came or went are counted", n, len(others))
-	}
-	// What they are counted as apart, all is exact. They have no record.
-	got.Old.Users, got.Old.Remaining, got.Old.Statuses[census.NeverCame] = got.Old.Users-n, got.Old.Remaining-n, got.Old.Statuses[census.NeverCame]-n
-	delete(got.Old.States, passing)
-	if got.Old.RemainingStates[passing] != n {
-		t.Errorf("%d of %d who came or went are left", got.Old.RemainingStates[passing], n)
-	}
-	delete(got.Old.RemainingStates, passing)
-	year := strconv.Itoa(time.Now().UTC().Year())
-	delete(got.Old.RemainingYears, year)
-	got.Old.Estimated = len(users)
-	differ(t, want, got)
-}
-
-// kill kills the census at work, which another invocation then goes on with.
-func kill(t *testing.T, own *sandbox.Sandbox, stack *sandbox.Stack) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for ctx.Err() == nil {
-		over := make(chan error, 1)
-		go func() {
-			_, err := stack.Invoke(ctx, "census", []byte(`{"view":"run"}`))
-			over <- err
-		}()
-		for ctx.Err() == nil && !own.Lambda.Kill(stack.Name+"-census") {
-			time.Sleep(time.Millisecond)
-		}
-		if err := <-over; err != nil {
-			return
-		}
-	}
-	t.Fatal("nobody could be killed")
-}
-
 // What a census keeps is no record, and no stray: verifying and rebuilding the record leave it where it is.
 func TestVerifyAndRebuildLeaveTheCensus(t *testing.T) {
 	own, stack := polled(t)
@@ -345,35 +253,22 @@ func TestVerifyAndRebuildLeaveTheCensus(t *testing.T) {
 	}
 }
 
-// A census of many takes as long as its rate asks. "make census" runs it.
-func TestCensusOfMany(t *testing.T) {
-	n, _ := strconv.Atoi(os.Getenv("CENSUS_USERS"))
-	if n == 0 {
-		t.Skip(`"make census" runs it`)
-	}
-	own, stack := polled(t)
-	users := laidDown(n)
-	var want census.Result
-	for chunk := range slices.Chunk(users, 20_000) {
-		if err := own.Old.Put(t.Context(), chunk...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want = counts(t, own, stack, users[:1_000])
-	began := time.Now()
-	got := takeCensus(t, stack, 60)
-	t.Logf("%d users in %s", got.Old.Users, time.Since(began).Round(time.Second))
-	if got.Old.Users != n || !got.Complete || got.Old.Moved() != want.Old.Moved() || got.New.Users != want.New.Users {
-		t.Errorf("%+v", got)
-	}
-}
-
 // The operator's tool says who is left, and writes files of them that Cognito's import takes: each value as the rules have it, whatever is
 // in it. Whom the format or the new pool can't take is named, with the reason.
 func TestToolSaysWhoIsLeft(t *testing.T) {
-	own, stack := polled(t)
+	own, _ := polled(t)
+	stack, err := own.Deploy(t.Context(), unique("stack"), map[string]string{
+		"ATTRIBUTES": link + `=sub,profile=custom:tenant,-website,locale?=en\,"GB"`,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	attributes := map[string]string{"email_verified": "true"}
-	for _, name := range []string{"name", "given_name", "family_name", "nickname", "address", "custom:bio", "custom:note"} {
+	names := []string{
+		"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "address", "gender", "picture", "website",
+		"zoneinfo", "custom:tenant", "custom:bio", "custom:note",
+	}
+	for _, name := range names {
 		attributes[name] = fmt.Sprintf(`%s, "quoted", ümläut 名前, it's =1+1`, name)
 	}
 	var users []cognito.User
@@ -384,11 +279,21 @@ func TestToolSaysWhoIsLeft(t *testing.T) {
 		users = append(users, u)
 		imported := maps.Clone(u.Attributes)
 		imported["cognito:username"], imported["cognito:mfa_enabled"], imported[link] = u.Username, "false", u.Sub
+		imported["profile"], imported["locale"] = imported["custom:tenant"], `en,"GB"`
+		delete(imported, "custom:tenant")
+		delete(imported, "website")
 		want[u.Username] = imported
 	}
-	users[3].Attributes["custom:bio"], users[4].Disabled, users[5].Attributes["email_verified"] = "two\nlines", true, "false"
-	for _, left := range users[3:6] {
-		delete(want, left.Username)
+	leftOut := map[int]string{4: "disabled", 5: "no_verified_contact"}
+	users[4].Disabled, users[5].Attributes["email_verified"] = true, "false"
+	for i, name := range names {
+		if name != "website" { // which is not handed over
+			users[10+i].Attributes[name] = "two\nlines"
+			leftOut[10+i] = strings.Replace(name, "custom:tenant", "profile", 1) + " holds a line's end"
+		}
+	}
+	for i := range leftOut {
+		delete(want, users[i].Username)
 	}
 	records := table{own.DynamoDBClient(), stack.Tables.ProgressTable}
 	for i, status := range map[int]migration.Status{0: migration.StatusMigrated, 1: migration.StatusConfirmed, 2: migration.StatusBlocked} {
@@ -420,10 +325,10 @@ func TestToolSaysWhoIsLeft(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("to import (-want +got):\n%s", diff)
 	}
-	leftOut, err := os.ReadFile(filepath.Join(dir, "left", "left-out.csv"))
-	for i, reason := range map[int]string{3: "custom:bio holds a line's end", 4: "disabled", 5: "no_verified_contact"} {
-		if !strings.Contains(string(leftOut), users[i].Sub) || !strings.Contains(string(leftOut), reason) {
-			t.Errorf("%v: %s does not say %s", err, leftOut, reason)
+	written, err := os.ReadFile(filepath.Join(dir, "left", "left-out.csv"))
+	for i, reason := range leftOut {
+		if !strings.Contains(string(written), fmt.Sprintf("%s,%q,%s", users[i].Sub, users[i].Username, reason)) {
+			t.Errorf("%v: %s does not say %s of %s", err, written, reason, users[i].Username)
 		}
 	}
 	for _, name := range []string{"users-001.csv", "left-out.csv"} {
@@ -462,4 +367,100 @@ func imported(t *testing.T, path string) []map[string]string {
 		users = append(users, user)
 	}
 	return users
+}
+
+// An import that is killed on the way goes on where it was, and its files are in the end those of an import that nobody disturbed; also if
+// Cognito's list has ended meanwhile. What is half done is for the owner's eyes only.
+func TestAnImportIsKilledAndGoesOn(t *testing.T) {
+	t.Parallel()
+	own, stack := polled(t)
+	users := leftUsers(t, own, 200)
+	users[7].Attributes["name"] = "has a \\ in it" // can't be imported
+	if err := errors.Join(own.Old.Put(t.Context(), users...), own.Old.SetPageSize(t.Context(), 10)); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, stderr, code := toolOf(t, own, stack, dir, nil, "remaining", "--import=at-once", "--rate=30"); code != 0 {
+		t.Fatal(stderr)
+	}
+	listed := 0
+	for range 4 {
+		listed = killImport(t, own, stack, dir, listed, "--import=left")
+	}
+	for _, name := range []string{"", "state.json", "users-001.csv", "left-out.csv"} {
+		if info, err := os.Stat(filepath.Join(dir, "left.unfinished", name)); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if err := own.Old.Advance(t.Context(), 61*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := toolOf(t, own, stack, dir, nil, "remaining", "--import=left", "--rate=30")
+	if code != 0 || stdout != "left: 199 users to import in 1 files; 1 can't be imported: left-out.csv says why.\n" ||
+		!strings.Contains(stderr, fmt.Sprintf("goes on after the %d users", listed)) || !strings.Contains(stderr, "begins again") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	killImport(t, own, stack, dir, 0, "--import=again")
+	if _, stderr, code := toolOf(t, own, stack, dir, nil, "remaining", "--import=again", "--rate=30"); code != 0 || strings.Contains(stderr, "begins again") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	for _, folder := range []string{"left", "again"} {
+		for _, name := range []string{"users-001.csv", "left-out.csv"} {
+			want, err := os.ReadFile(filepath.Join(dir, "at-once", name))
+			got, err2 := os.ReadFile(filepath.Join(dir, folder, name))
+			if err := errors.Join(err, err2); err != nil || !bytes.Equal(want, got) {
+				t.Errorf("%s/%s: %v, %d bytes, want %d", folder, name, err, len(got), len(want))
+			}
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "left")); err != nil || len(entries) != 2 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	killImport(t, own, stack, dir, 0, "--import=other")
+	other := deployOther(t, own)
+	if _, stderr, code := toolOf(t, own, other, dir, nil, "remaining", "--import=other"); code != 2 || !strings.Contains(stderr, "of another import") {
+		t.Errorf("exit code %d with other rules: %s", code, stderr)
+	}
+}
+
+// deployOther deploys a stack with other rules.
+func deployOther(t *testing.T, own *sandbox.Sandbox) *sandbox.Stack {
+	t.Helper()
+	stack, err := own.Deploy(t.Context(), unique("stack"), map[string]string{"ATTRIBUTES": link + "=sub,name?=none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stack
+}
+
+// killImport begins an import, or goes on with it, kills it when it has looked at more users, and returns at how many.
+func killImport(t *testing.T, own *sandbox.Sandbox, stack *sandbox.Stack, dir string, listed int, into string) int {
+	t.Helper()
+	binary, err := toolBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary, "remaining", "--rate=10", into)
+	cmd.Env, cmd.Dir = append(own.Environ(), "STACK="+stack.Name, "HOME="+t.TempDir()), dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	folder := strings.TrimPrefix(into, "--import=") + ".unfinished"
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		var state struct{ Listed int }
+		text, err := os.ReadFile(filepath.Join(dir, folder, "state.json"))
+		if err == nil && json.Unmarshal(text, &state) == nil && state.Listed > listed {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait()
+			text, err = os.ReadFile(filepath.Join(dir, folder, "state.json")) // it may have gone on until the kill
+			if err != nil || json.Unmarshal(text, &state) != nil {
+				t.Fatalf("%v: %s", err, text)
+			}
+			return state.Listed
+		}
+	}
+	t.Fatal("the import comes to nothing")
+	return 0
 }

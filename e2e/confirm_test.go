@@ -165,7 +165,7 @@ func TestUsersWhoSignInAreConfirmed(t *testing.T) {
 	if p := report(t, stack); p.Users.Confirmed != 2 || p.Users.Migrated != 1 || p.Attempts.Migrated != 3 || p.Days[0].FirstHandovers != 3 {
 		t.Errorf("%+v", p)
 	}
-	for u, want := range map[string]string{signsIn.Sub: "Confirmed on", leaves.Sub: "not confirmed"} {
+	for u, want := range map[string]string{signsIn.Sub: "Confirmed on", leaves.Sub: "asked for a new password and has not set it"} {
 		if h := query[history.History](t, stack, "inspect", fmt.Sprintf(`{"view":"user","sub":%q}`, u)); !strings.Contains(h.Summary, want) {
 			t.Errorf("support reads %q, want %q in it", h.Summary, want)
 		}
@@ -192,6 +192,15 @@ func TestWhoIsNotConfirmed(t *testing.T) {
 				if err := local.Old.Delete(t.Context(), u.Username); err != nil {
 					t.Fatal(err)
 				}
+			}
+			support := map[string]string{
+				"not_found": "has nobody by this user's name", "not_linked": "whose link is another user's", "disabled": "disabled the account there",
+				"reset_required": "has not set it", "account_status": "in a state in which nobody", "unknown_user": "old pool does not have the user",
+				"": "can sign in there. The confirmation follows",
+			}
+			h := query[history.History](t, stack, "inspect", fmt.Sprintf(`{"view":"user","sub":%q}`, u.Sub))
+			if !strings.Contains(h.Summary, "Migrated on") || !strings.Contains(h.Summary, support[want]) {
+				t.Errorf("support reads %q", h.Summary)
 			}
 			confirmAll(t, stack)
 			if got := strings.Join(whys(t, stack, u), " "); got != want || (status(t, stack, u) == migration.StatusConfirmed) != (want == "") {
@@ -321,18 +330,23 @@ func TestWhomTheSweepAsksAbout(t *testing.T) {
 	t.Parallel()
 	stack := confirming(t, nil)
 	long, gone, here, recent, now := newUser(t, nil), newUser(t, nil), newUser(t, nil), newUser(t, nil), newUser(t, nil)
+	forgot, forgets := newUser(t, nil), newUser(t, nil)
+	leaves := func(made *cognito.User) { made.Status = "RESET_REQUIRED" }
+	handOver(t, stack, forgot, ago(20*time.Minute), leaves)
+	handOver(t, stack, forgets, ago(5*time.Minute), leaves)
 	handOver(t, stack, long, ago(25*time.Hour), asMade)
 	handOver(t, stack, gone, ago(20*time.Minute), nil)
 	handOver(t, stack, here, ago(20*time.Minute), asMade)
 	handOver(t, stack, recent, ago(5*time.Minute), nil)
 	handOver(t, stack, now, ago(0), asMade)
 	want := confirm.Swept{
-		Measured: true, Complete: true, Confirmed: 1, NotConfirmed: map[confirm.Why]int{confirm.NotFound: 2}, NotArrived: 1,
+		Measured: true, Complete: true, Confirmed: 1, NotArrived: 1, ResetUnfinished: 1,
+		NotConfirmed: map[confirm.Why]int{confirm.NotFound: 2, confirm.ResetRequired: 2},
 	}
 	if diff := cmp.Diff(want, sweep(t, stack)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if !strings.Contains(stack.Logs("confirm"), `"NotArrived":1,`) {
+	if !strings.Contains(stack.Logs("confirm"), `"NotArrived":1,"ResetUnfinished":1,`) {
 		t.Errorf("no gauge: %s", stack.Logs("confirm"))
 	}
 	if got := status(t, stack, here); got != migration.StatusConfirmed {
@@ -425,6 +439,9 @@ func TestConfirmWritesNoPersonalData(t *testing.T) {
 		confirmAll(t, stack)
 		_, _ = stack.Invoke(t.Context(), "confirm", []byte(fmt.Sprintf(`{"view":%q}`, canaries["email"])))
 		repair(t, local.NewFaults, local.OldFaults, local.DynamoDBFaults)
+	}
+	if found := leaks([]byte(fmt.Sprint(stack.Spool.Messages()))); len(found) != 0 {
+		t.Errorf("the queue leaks %v", found)
 	}
 	for where, text := range map[string][]byte{"log": []byte(stack.Logs("confirm")), "tables": tables(t, stack)} {
 		if found := leaks(text); len(found) != 0 || len(text) < 100 {

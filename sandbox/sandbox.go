@@ -356,6 +356,8 @@ func (st *Stack) deploy(name, function string) error {
 	case "probe":
 		timeout = 90 * time.Second
 		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.NewFaults.Endpoint())
+	case "inspect":
+		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.Region.Endpoint())
 	case "confirm", "census":
 		timeout = 15 * time.Minute
 		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.Region.Endpoint())

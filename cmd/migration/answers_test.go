@@ -120,7 +120,7 @@ func TestAnswersForPeople(t *testing.T) {
 			Counted: census.Counted{Users: 12_000, Estimated: 12_345}, Statuses: map[string]int{"confirmed": 1_000, "blocked": 1_000, "never_came": 10_000},
 			Remaining: 11_000, RemainingStates: map[string]int{"CONFIRMED": 10_990, "disabled.CONFIRMED": 10}, RemainingYears: map[string]int{"2019": 9_000, "2025": 2_000},
 		},
-		New: census.NewPool{Counted: census.Counted{Users: 6, Estimated: 900, Differs: true}, Linked: &four, Arrived: &four, LinkedWithoutRecord: &two, NoRecord: &two},
+		New: census.NewPool{Counted: census.Counted{Users: 6, Estimated: 900, Differs: true, Created: 3}, Linked: &four, Arrived: &four, ResetUnfinished: &two, LinkedWithoutRecord: &two, NoRecord: &two},
 	}
 	unlinked := counted
 	unlinked.New = census.NewPool{}
@@ -171,9 +171,9 @@ func TestAnswersForPeople(t *testing.T) {
 		"report without queues":         {[]string{"report"}, asks("progress", unprobed), 0},
 		"report as JSON":                {[]string{"report", "--json"}, asks("progress", raw), 0},
 		"report as a page":              {[]string{"report", "--html"}, asks("html", "<html>\n\t<p>30 %</p>\n</html>\n"), 0},
-		"user":                          {[]string{"user", "ada"}, asks("user", history.Tell(sub, events())), 0},
-		"user who never came":           {[]string{"user", "--sub=" + sub}, asks("user", history.Tell(sub, nil)), 0},
-		"user who is blocked":           {[]string{"user", "ada"}, asks("user", history.Tell(sub, events()[:1])), 0},
+		"user":                          {[]string{"user", "ada"}, asks("user", history.Tell(sub, events(), "")), 0},
+		"user who never came":           {[]string{"user", "--sub=" + sub}, asks("user", history.Tell(sub, nil, "")), 0},
+		"user who is blocked":           {[]string{"user", "ada"}, asks("user", history.Tell(sub, events()[:1], "")), 0},
 		"user as JSON":                  {[]string{"user", "ada", "--json"}, asks("user", map[string]any{"sub": sub, "new": "member"}), 0},
 		"blocked":                       {[]string{"blocked"}, asks("progress", midway()), 0},
 		"blocked by nothing":            {[]string{"blocked"}, asks("progress", bare), 0},
@@ -240,7 +240,7 @@ func golden(t *testing.T, got string) {
 
 // A user's events may come in pages: all of them are printed, and nothing else changes.
 func TestAUserInPages(t *testing.T) {
-	all := history.Tell(sub, events())
+	all := history.Tell(sub, events(), "")
 	fake := startFake(t, func(_ string, question map[string]any) any {
 		page := told{History: all, Next: "2"}
 		if page.Events = all.Events[:2]; question["next"] == "2" {

@@ -80,12 +80,19 @@ func printCensus(out *output, r census.Result) {
 	for _, linked := range []struct {
 		what string
 		n    *int
-	}{{"arrived", r.New.Arrived}, {"linked", r.New.Linked}, {"of whom no record knows", r.New.NoRecord}} {
+	}{
+		{"arrived", r.New.Arrived}, {"reset of the password not finished", r.New.ResetUnfinished}, {"linked", r.New.Linked},
+		{"imported, without a password", r.New.LinkedWithoutRecord}, {"of whom no record knows", r.New.NoRecord},
+	} {
 		if linked.n != nil {
 			rows = append(rows, row(linked.what, *linked.n))
 		}
 	}
 	out.table([]string{"", "users"}, rows)
+	if n := r.Old.Created + r.New.Created + r.Old.MovedMeanwhile; n > 0 {
+		out.printf("\nMeanwhile %v users moved, %v came into the old pool and %v into the new one, as far as they were met. Others may have, behind "+
+			"the count, and nobody can tell who was deleted (docs/census.md).\n", r.Old.MovedMeanwhile, r.Old.Created, r.New.Created)
+	}
 	if r.New.Linked == nil {
 		out.printf("\nWho of them has arrived is not measured: no rule of Attributes keeps the old sub (docs/census.md).\n")
 	}

@@ -30,7 +30,7 @@ var nasty = []string{
 // The functions get exactly what the operator typed.
 func TestQuestionsAreLiteral(t *testing.T) {
 	answers := map[string]any{
-		"user": history.Tell(sub, nil), "blocked": waiting(0), "trail": map[string]any{"events": []int{}},
+		"user": history.Tell(sub, nil, ""), "blocked": waiting(0), "trail": map[string]any{"events": []int{}},
 		"verify": ledger.Verification{Complete: true},
 	}
 	fake := startFake(t, func(_ string, question map[string]any) any { return answers[question["view"].(string)] })

@@ -6,8 +6,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/importcsv"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/listusers"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
@@ -25,7 +22,7 @@ import (
 type remainingCommand struct {
 	Count  bool   `required:"" xor:"form" help:"Say how many are left."`
 	CSV    bool   `name:"csv" required:"" xor:"form" help:"Print who is left, as CSV."`
-	Import string `required:"" xor:"form" placeholder:"FOLDER" help:"Write files for Cognito's CSV import into a folder, which must not exist."`
+	Import string `required:"" xor:"form" placeholder:"FOLDER" help:"Write files for Cognito's CSV import into a folder, which must not exist. After a kill the same command goes on."`
 	Rate   int    `default:"10" placeholder:"N" help:"Lists of users a second at most, of the account's 30 (default: ${default})."`
 }
 
@@ -64,9 +61,12 @@ type walk struct {
 	oldID    string
 	newID    string
 	policy   migration.Policy
+	rules    []string // the parameters that the policy is made of
 	limiter  *rate.Limiter
 
 	listed, left int
+	token        string       // of the next page; empty before the first
+	paged        func() error // is called after each page, if it is set
 }
 
 func newWalk(ctx context.Context, s *stack, out *output, perSecond int) (*walk, error) {
@@ -83,6 +83,7 @@ func newWalk(ctx context.Context, s *stack, out *output, perSecond int) (*walk, 
 		limiter: rate.NewLimiter(rate.Limit(perSecond), 1),
 	}
 	w.old, w.new = s.pools(w.oldID), s.pools(w.newID)
+	w.rules = []string{parameters["ASSUME_VERIFIED"], parameters["NEW_POOL"], parameters["ATTRIBUTES"]}
 	w.policy, err = policyOf(parameters)
 	return w, err
 }
@@ -123,10 +124,13 @@ func (w *walk) remaining(ctx context.Context, take func(a migration.Account, sta
 	}
 	meter := w.out.meter("Users looked at", estimated)
 	defer meter.end()
-	for token, first := "", true; first || token != ""; first = false {
-		var accounts []migration.Account
-		accounts, token, err = listing.List(ctx, "", token)
-		if err != nil {
+	for first := true; first || w.token != ""; first = false {
+		accounts, next, err := listing.List(ctx, "", w.token)
+		var ended *listusers.InvalidTokenError
+		switch {
+		case errors.As(err, &ended):
+			return ended // for who can begin again
+		case err != nil:
 			return w.stack.explain(ctx, err)
 		}
 		statuses, err := w.statuses(ctx, accounts)
@@ -145,6 +149,13 @@ func (w *walk) remaining(ctx context.Context, take func(a migration.Account, sta
 			}
 		}
 		meter.set(w.listed)
+		w.token = next
+		if w.paged == nil {
+			continue
+		}
+		if err := w.paged(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -195,67 +206,6 @@ func (w *walk) toCSV(ctx context.Context) error {
 		return row(a.Sub, a.Username, a.Status, fmt.Sprint(a.Enabled), a.Modified.UTC().Format(time.RFC3339), status,
 			a.Attributes["email"], a.Attributes["phone_number"])
 	})
-}
-
-func (w *walk) toImport(ctx context.Context, folder string) error {
-	if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
-		return usageError{fmt.Errorf("%s is there already: name another folder (%w)", folder, cmp.Or(err, fs.ErrExist))}
-	}
-	header, err := w.new.GetCSVHeader(ctx, &cognito.GetCSVHeaderInput{UserPoolId: &w.newID})
-	if err != nil {
-		return w.stack.explain(ctx, err)
-	}
-	// The folder has its name when it is complete.
-	unfinished, err := os.MkdirTemp(filepath.Dir(folder), filepath.Base(folder)+"-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(unfinished) }()
-	files := importcsv.NewWriter(unfinished, header.CSVHeader, importcsv.Cognito)
-	leftOut, err := w.writeImport(ctx, files, filepath.Join(unfinished, "left-out.csv"))
-	if err := errors.Join(err, files.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(unfinished, folder); err != nil {
-		return err
-	}
-	w.out.printf("%s: %v users to import in %v files; %v can't be imported: left-out.csv says why.\n",
-		folder, w.left-leftOut, files.Files(), leftOut)
-	return nil
-}
-
-// writeImport writes who can be imported, and into another file who can't. It returns how many can't.
-func (w *walk) writeImport(ctx context.Context, files *importcsv.Writer, path string) (leftOut int, err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	rows := csv.NewWriter(file)
-	if err := rows.Write([]string{"sub", "username", "reason"}); err != nil {
-		return 0, err
-	}
-	err = w.remaining(ctx, func(a migration.Account, _ string) error {
-		reason := ""
-		d := w.policy.Import(a)
-		if d.Outcome == migration.Migrated {
-			err := files.Write(columns(d.Attributes, w.policy.NewPool.MfaConfiguration))
-			var unwritable importcsv.Unwritable
-			switch {
-			case err == nil:
-				return nil
-			case !errors.As(err, &unwritable):
-				return err
-			}
-			reason = unwritable.Error()
-		} else {
-			reason = strings.TrimSpace(string(d.Reason) + " " + d.Attribute)
-		}
-		leftOut++
-		return rows.Write([]string{a.Sub, a.Username, reason})
-	})
-	rows.Flush()
-	return leftOut, errors.Join(err, rows.Error())
 }
 
 // columns makes a user's attributes the columns of an import, whose MFA column has to say what the pool's setting does.

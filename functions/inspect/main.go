@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,10 +15,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/confirm"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/history"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/newpool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/oldpool"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/preflight"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
@@ -30,6 +33,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	var cfg struct {
 		OldPool   oldpool.Config
 		Tables    dynamo.Config
+		Handover  confirm.Handover
 		Preflight preflight.Config
 	}
 	if err := config.Parse(&cfg, environ); err != nil {
@@ -42,6 +46,7 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 	connection := oldpool.Connect(ctx, aws, cfg.OldPool)
 	i := inspector{
 		store: dynamo.New(aws, cfg.Tables, 2*time.Second), old: oldpool.New(connection, cfg.OldPool, 2*time.Second),
+		new: newpool.New(aws, newpool.Config{UserPoolID: cfg.Preflight.NewUserPoolID}, 2*time.Second), handover: cfg.Handover,
 		aws: aws, oldConnection: connection, oldPool: cfg.OldPool, preflight: cfg.Preflight,
 	}
 	return request.Handler(slog.New(slog.NewJSONHandler(os.Stdout, nil)),
@@ -58,6 +63,8 @@ func run(ctx context.Context, environ []string) (func(context.Context, json.RawM
 type inspector struct {
 	store         *dynamo.Store
 	old           *oldpool.Pool
+	new           *newpool.Pool
+	handover      confirm.Handover
 	aws           aws.Config // in the new pool's Region and account
 	oldConnection aws.Config // to the old pool
 	oldPool       oldpool.Config
@@ -91,11 +98,19 @@ func (i inspector) user(ctx context.Context, r userRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := told{History: history.Tell(r.Sub, stream)}
+	answer := told{History: history.Tell(r.Sub, stream, i.newPoolSays(ctx, r.Sub, stream))}
 	if answer.Events, answer.Next, err = pageOf(answer.Events, r.Next); err != nil {
 		return nil, err
 	}
 	return answer, nil
+}
+
+// newPoolSays asks the new pool about a user who was handed over and is not confirmed; nobody else's case depends on it.
+func (i inspector) newPoolSays(ctx context.Context, sub string, stream []migration.Event) string {
+	if i.handover.Link() == "" || migration.Fold(stream).Status != migration.StatusMigrated {
+		return ""
+	}
+	return cmp.Or(string(i.handover.Ask(ctx, i.old, i.new, sub)), history.Ready)
 }
 
 // maxRecords is how many users are asked for at once at most.

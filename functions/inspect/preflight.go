@@ -35,6 +35,7 @@ func (i inspector) checkSetUp(ctx context.Context, _ struct{}) (any, error) {
 		Lambda:      lambda.NewFromConfig(i.aws),
 		Function:    i.preflight.MigrateFunction,
 		ProbeClient: i.preflight.ProbeAppClient,
+		CarryGroups: i.preflight.CarryGroups == "yes",
 	})
 	if snapshot.OldClient != nil && i.oldPool.AppClientHasSecret {
 		snapshot.OldClient.ClientSecret = nil // the trigger reads the secret, so having one is not a mistake

@@ -183,6 +183,8 @@ func (r *run) keepState(ctx context.Context) error {
 // What is counted, by group: each key is a group, and behind a slash what of it.
 const (
 	users           = "users"
+	created         = "created"
+	moved           = "moved"
 	states          = "state/"
 	statuses        = "status/"
 	remaining       = "remaining"
@@ -218,9 +220,11 @@ func (r *run) countOld(ctx context.Context, accounts []migration.Account) (migra
 	counts := migration.Counters{}
 	for _, a := range accounts {
 		status := StatusOf(records, a.Sub)
-		counts[users]++
-		counts[states+stateOf(a)]++
+		r.countOne(counts, a)
 		counts[statuses+status]++
+		if records[a.Sub].HandedOver().After(r.state.StartedAt) {
+			counts[moved]++
+		}
 		if Remains(status) {
 			counts[remaining]++
 			counts[remainingStates+stateOf(a)]++
@@ -228,6 +232,15 @@ func (r *run) countOld(ctx context.Context, accounts []migration.Account) (migra
 		}
 	}
 	return counts, nil
+}
+
+// countOne counts what is counted of a user of either pool.
+func (r *run) countOne(counts migration.Counters, a migration.Account) {
+	counts[users]++
+	counts[states+stateOf(a)]++
+	if a.Created.After(r.state.StartedAt) {
+		counts[created]++
+	}
 }
 
 // StatusOf is how far a user has come by the records: a migration.Status, or NeverCame.
@@ -263,8 +276,7 @@ func (r *run) countNew(ctx context.Context, accounts []migration.Account) (migra
 	}
 	counts := migration.Counters{}
 	for _, a := range accounts {
-		counts[users]++
-		counts[states+stateOf(a)]++
+		r.countOne(counts, a)
 		old := a.Attributes[r.Link]
 		if old == "" {
 			counts[noRecord]++

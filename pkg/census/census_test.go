@@ -212,6 +212,30 @@ func TestWhoIsConfirmed(t *testing.T) {
 	}
 }
 
+// Who came into a pool or moved during a census is counted, as far as the census meets them.
+func TestWhoComesAndMovesMeanwhile(t *testing.T) {
+	olds, news := &pool{}, &pool{}
+	for i, after := range []time.Duration{-time.Hour, time.Minute, time.Hour} {
+		a := old(fmt.Sprintf("%x", i), "CONFIRMED", true, 2020)
+		a.Created = noon.Add(after)
+		olds.users, news.users = append(olds.users, a), append(news.users, a)
+	}
+	handed := func(at time.Duration) migration.Record {
+		return migration.Record{Status: migration.StatusMigrated, Seen: map[string]time.Time{"Authentication.migrated": noon.Add(at)}}
+	}
+	got := take(t, census.Counter{Old: olds, New: news, Records: recordsOf{"0": handed(time.Minute), "1": handed(-time.Minute)}}, atOnce)
+	if got.Old.Created != 2 || got.New.Created != 2 || got.Old.MovedMeanwhile != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// recordsOf are whole records.
+type recordsOf map[string]migration.Record
+
+func (r recordsOf) Records(context.Context, []string) (map[string]migration.Record, error) {
+	return r, nil
+}
+
 // Users handed over a moment ago are left to confirm, which puts them into their groups before.
 func TestWhoWasHandedOverAMomentAgoIsLeftToConfirm(t *testing.T) {
 	later := &pool{}
@@ -219,24 +243,14 @@ func TestWhoWasHandedOverAMomentAgoIsLeftToConfirm(t *testing.T) {
 		later.users = append(later.users, arrival(sub, sub, "CONFIRMED", true))
 	}
 	c := &confirmations{}
-	take(t, census.Counter{Old: &pool{}, New: later, Confirmations: c, Link: link, Recent: time.Hour, Records: since{
-		"long ago": noon.Add(-time.Hour), "just now": noon.Add(-time.Minute),
+	take(t, census.Counter{Old: &pool{}, New: later, Confirmations: c, Link: link, Recent: time.Hour, Records: recordsOf{
+		"long ago": {Status: migration.StatusMigrated, Since: noon.Add(-time.Hour)},
+		"just now": {Status: migration.StatusMigrated, Since: noon.Add(-time.Minute)},
 	}}, atOnce)
 	slices.Sort(c.got)
 	if want := []string{"imported", "long ago"}; !slices.Equal(c.got, want) {
 		t.Errorf("%v are confirmed, want %v", c.got, want)
 	}
-}
-
-// since are the records of users who were handed over at a time.
-type since map[string]time.Time
-
-func (s since) Records(context.Context, []string) (map[string]migration.Record, error) {
-	all := map[string]migration.Record{}
-	for sub, at := range s {
-		all[sub] = migration.Record{Sub: sub, Status: migration.StatusMigrated, Since: at}
-	}
-	return all, nil
 }
 
 // Whatever subs there are, and whatever befalls the census, each user is counted once.

@@ -22,6 +22,9 @@ type Counted struct {
 	Estimated int            `json:"estimated"` // by Cognito itself, nobody knows when
 	Differs   bool           `json:"differs"`   // the two are so far apart that one of them is doubtful
 	States    map[string]int `json:"states"`    // users by UserStatus; disabled accounts by disabled.UserStatus
+	// Created: of the users, those who came into the pool during the census. As many may have come where it had passed, and are not counted.
+	// Who was deleted meanwhile is counted or not, and nobody can tell.
+	Created int `json:"created_meanwhile"`
 }
 
 // OldPool is what the old pool's users came to.
@@ -31,6 +34,9 @@ type OldPool struct {
 	Remaining       int            `json:"remaining"`        // neither migrated nor confirmed
 	RemainingStates map[string]int `json:"remaining_states"` // of these, as states
 	RemainingYears  map[string]int `json:"remaining_years"`  // of these, by the year in which the account was last modified
+	// MovedMeanwhile: of the users, those who were handed over during the census, and seen after it. Others may have moved after they were
+	// counted, and are counted as remaining.
+	MovedMeanwhile int `json:"moved_meanwhile"`
 }
 
 // Moved is how many of the users of the old pool were handed over to the new one.
@@ -54,6 +60,7 @@ func (s State) Result(link string) Result {
 		Old: OldPool{
 			Counted: s.Old.counted(olds), Statuses: of(olds, statuses), Remaining: olds[remaining],
 			RemainingStates: of(olds, remainingStates), RemainingYears: of(olds, remainingYears),
+			MovedMeanwhile: olds[moved],
 		},
 		New: NewPool{Counted: s.New.counted(news)},
 	}
@@ -87,6 +94,7 @@ func (w walk) counted(counts migration.Counters) Counted {
 	off := max(n, w.Estimated) - min(n, w.Estimated)
 	return Counted{
 		Users: n, Estimated: w.Estimated, Differs: w.done() && off > farUsers && off > max(n, w.Estimated)/farParts, States: of(counts, states),
+		Created: counts[created],
 	}
 }
 

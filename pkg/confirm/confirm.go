@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
-
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/newpool"
@@ -19,11 +17,10 @@ import (
 
 // Config says how the users were handed over, and how fast to ask.
 type Config struct {
-	NewPool     migration.Shape `env:"NEW_POOL"`
-	Attributes  migration.Rules `env:"ATTRIBUTES"`
-	CarryGroups config.YesNo    `env:"CARRY_GROUPS" envDefault:"no"`
-	Rate        int             `env:"CONFIRM_RATE" envDefault:"3"` // users a second, of each batch that is worked on at once
+	CarryGroups config.YesNo `env:"CARRY_GROUPS" envDefault:"no"`
+	Rate        int          `env:"CONFIRM_RATE" envDefault:"3"` // users a second, of each batch that is worked on at once
 
+	Handover
 	recorder.Config
 
 	Namespace string `env:"METRICS_NAMESPACE" envDefault:"CognitoUserMigration"`
@@ -69,7 +66,6 @@ type Confirmer struct {
 	writer
 
 	config  Config
-	link    string // the attribute of the new pool that holds the old sub; empty if there is none
 	old     OldPool
 	new     NewPool
 	records Records
@@ -79,10 +75,10 @@ type Confirmer struct {
 // New wires a confirmer. If no rule keeps the old sub, it confirms nobody, and says so.
 func New(config Config, o OldPool, n NewPool, records Records, r Recorder, log *slog.Logger, now func() time.Time) *Confirmer {
 	c := &Confirmer{
-		config: config, link: config.Attributes.Link(), old: o, new: n, records: records,
+		config: config, old: o, new: n, records: records,
 		writer: writer{recorder: r, log: log, namespace: config.Namespace, now: now},
 	}
-	if c.link == "" {
+	if config.Link() == "" {
 		log.Warn("nobody is confirmed: no rule of ATTRIBUTES keeps the old sub, as custom:old_sub=sub does")
 	}
 	return c
@@ -132,12 +128,12 @@ func (c *Confirmer) confirm(ctx context.Context, sub string) (r result) {
 	if r.before = record.Status == migration.StatusConfirmed; r.before {
 		return r
 	}
-	account, user := c.find(asking, &r)
-	if r.why != "" {
+	f := c.config.find(asking, c.old, c.new, sub)
+	if r.why, r.exception = f.why, f.exception; r.why != "" {
 		return r
 	}
 	if c.config.CarryGroups {
-		if err := c.carry(asking, account.Username, user.Username, &r); err != nil {
+		if err := c.carry(asking, f.account.Username, f.user.Username, &r); err != nil {
 			r.unreachable(redact.Error(err))
 			return r
 		}
@@ -147,51 +143,6 @@ func (c *Confirmer) confirm(ctx context.Context, sub string) (r result) {
 }
 
 func (r *result) unreachable(exception string) { r.why, r.exception = Unreachable, exception }
-
-// find looks for the user in both pools.
-func (c *Confirmer) find(ctx context.Context, r *result) (migration.Account, newpool.User) {
-	answer := c.old.LookupSub(ctx, r.sub)
-	switch {
-	case answer.Account != nil:
-	case answer.AccountReason == migration.UnknownUser:
-		r.why = UnknownUser
-		return migration.Account{}, newpool.User{}
-	default:
-		r.unreachable(answer.AccountException)
-		return migration.Account{}, newpool.User{}
-	}
-	r.why = NotFound
-	policy := migration.Policy{NewPool: c.config.NewPool, Attributes: c.config.Attributes}
-	for _, name := range policy.NewNames(*answer.Account) {
-		user, err := c.new.User(ctx, name)
-		switch {
-		case errors.Is(err, newpool.ErrNoUser):
-		case err != nil:
-			r.unreachable(redact.Error(err))
-			return *answer.Account, user
-		case user.Attributes[c.link] != r.sub:
-			r.why = NotLinked
-		default:
-			r.why = state(user)
-			return *answer.Account, user
-		}
-	}
-	return *answer.Account, newpool.User{}
-}
-
-// state says what keeps a user of the new pool from signing in.
-func state(u newpool.User) Why {
-	switch {
-	case !u.Enabled:
-		return Disabled
-	case u.Status == types.UserStatusTypeConfirmed:
-		return ""
-	case u.Status == types.UserStatusTypeResetRequired:
-		return ResetRequired
-	default:
-		return AccountStatus
-	}
-}
 
 // carry puts the user into the groups of the same names.
 func (c *Confirmer) carry(ctx context.Context, oldName, newName string, r *result) error {

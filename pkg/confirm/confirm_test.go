@@ -107,7 +107,7 @@ func (l ledger) Record(
 
 func (w *world) confirmer(log *bytes.Buffer, carry bool) *Confirmer {
 	cfg := Config{
-		Attributes: migration.Rules{{Target: link, Source: "sub"}}, CarryGroups: config.YesNo(carry), Rate: 10,
+		Handover: Handover{Attributes: migration.Rules{{Target: link, Source: "sub"}}}, CarryGroups: config.YesNo(carry), Rate: 10,
 		Config: recorder.Config{LedgerBudget: time.Second, SpoolBudget: time.Second},
 	}
 	return New(cfg, w, w, w, ledger{w}, slog.New(slog.NewJSONHandler(log, nil)), time.Now)

@@ -4,11 +4,12 @@ import "github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
 
 // The metrics that the log lines carry. docs/metrics.md describes them.
 const (
-	MetricConfirmed     = "Confirmed"     // users whose confirmation was recorded, or spooled
-	MetricNotConfirmed  = "NotConfirmed"  // by Why: how often a user was asked about and not confirmed
-	MetricGroupsAdded   = "GroupsAdded"   // memberships in groups that users kept
-	MetricGroupsMissing = "GroupsMissing" // memberships that users lost, since the new pool has no such group
-	MetricNotArrived    = "NotArrived"    // of each sweep: users handed over over 15 minutes ago whom the new pool does not have
+	MetricConfirmed       = "Confirmed"       // users whose confirmation was recorded, or spooled
+	MetricNotConfirmed    = "NotConfirmed"    // by Why: how often a user was asked about and not confirmed
+	MetricGroupsAdded     = "GroupsAdded"     // memberships in groups that users kept
+	MetricGroupsMissing   = "GroupsMissing"   // memberships that users lost, since the new pool has no such group
+	MetricResetUnfinished = "ResetUnfinished" // of each sweep: users handed over over 15 minutes ago who have not set a new password
+	MetricNotArrived      = "NotArrived"      // of each sweep: users handed over over 15 minutes ago whom the new pool does not have
 )
 
 // DimensionWhy is the dimension of MetricNotConfirmed, and a field of the line.

@@ -23,7 +23,7 @@ const (
 // https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 func (c *Confirmer) Batch(ctx context.Context, batch events.DynamoDBEvent) events.DynamoDBEventResponse {
 	response := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
-	if c.link == "" {
+	if c.config.Link() == "" {
 		return response
 	}
 	ctx, cancel := within(ctx)

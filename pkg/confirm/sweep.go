@@ -25,12 +25,14 @@ type Swept struct {
 	Confirmed    int         `json:"confirmed"`
 	NotConfirmed map[Why]int `json:"not_confirmed"`
 	NotArrived   int         `json:"not_arrived"` // handed over over 15 minutes ago, and the new pool does not have them
+	// ResetUnfinished: handed over over 15 minutes ago by a forgotten password, and without a new password since.
+	ResetUnfinished int `json:"reset_unfinished"`
 }
 
 // Sweep asks about the users who were handed over within a day and are not confirmed, those first who have waited longest, as far as the
 // function's time goes.
 func (c *Confirmer) Sweep(ctx context.Context, _ struct{}) (any, error) {
-	swept := Swept{Measured: c.link != "", NotConfirmed: map[Why]int{}}
+	swept := Swept{Measured: c.config.Link() != "", NotConfirmed: map[Why]int{}}
 	if !swept.Measured {
 		return swept, nil
 	}
@@ -51,9 +53,12 @@ func (c *Confirmer) Sweep(ctx context.Context, _ struct{}) (any, error) {
 			break
 		}
 	}
-	gauge := emf.Metric{Name: MetricNotArrived, Unit: emf.Count, Value: float64(swept.NotArrived)} // a zero is worth knowing
+	gauges := []emf.Metric{ // a zero is worth knowing
+		{Name: MetricNotArrived, Unit: emf.Count, Value: float64(swept.NotArrived)},
+		{Name: MetricResetUnfinished, Unit: emf.Count, Value: float64(swept.ResetUnfinished)},
+	}
 	c.log.LogAttrs(ctx, slog.LevelInfo, "sweep", append([]slog.Attr{slog.Any("swept", swept)}, emf.Attrs(c.now(), c.config.Namespace,
-		emf.Directive{Dimensions: [][]string{{}}, Metrics: []emf.Metric{gauge}})...)...)
+		emf.Directive{Dimensions: [][]string{{}}, Metrics: gauges})...)...)
 	return swept, nil
 }
 
@@ -77,8 +82,12 @@ func (c *Confirmer) sweep(ctx context.Context, records []migration.Record, start
 			continue
 		}
 		swept.NotConfirmed[r.why]++
-		if r.why.notArrived() && record.Since.Before(start.Add(-arrivedBy)) {
+		switch {
+		case record.Since.After(start.Add(-arrivedBy)):
+		case r.why.notArrived():
 			swept.NotArrived++
+		case r.why == ResetRequired:
+			swept.ResetUnfinished++
 		}
 	}
 	return true

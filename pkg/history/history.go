@@ -2,6 +2,7 @@
 package history
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,8 +19,10 @@ type History struct {
 	Events  []migration.Event `json:"events"`
 }
 
-// Tell puts a user's stream into words. The record is folded from it: the one that is stored may be out of reach, or wrong.
-func Tell(sub string, stream []migration.Event) History {
+// Tell puts a user's stream into words. The record is folded from it: the one that is stored may be out of reach, or wrong. Of a user who was
+// handed over and is not confirmed, newPool is what the new pool says now: ready, or one of confirm's reasons (docs/how-it-works.md); empty
+// if it was not asked.
+func Tell(sub string, stream []migration.Event, newPool string) History {
 	record := migration.Fold(stream)
 	if record.Version == 0 {
 		return History{
@@ -28,18 +31,16 @@ func Tell(sub string, stream []migration.Event) History {
 				"Tell the user to sign in with the usual password.",
 		}
 	}
-	return History{Sub: sub, Record: &record, Events: stream, Summary: summary(record, stream)}
+	return History{Sub: sub, Record: &record, Events: stream, Summary: summary(record, stream, newPool)}
 }
 
-func summary(r migration.Record, stream []migration.Event) string {
+func summary(r migration.Record, stream []migration.Event, newPool string) string {
 	var s strings.Builder
 	switch r.Status {
 	case migration.StatusConfirmed:
 		fmt.Fprintf(&s, "Confirmed on %s: the new pool has this user, who can sign in there%s. Nothing is left to do.", date(r.Since), came(stream))
 	case migration.StatusMigrated:
-		fmt.Fprintf(&s, "Migrated on %s, and not confirmed: the new pool was given this user, with the same password, and has not been "+
-			"seen to have the user, enabled and with a password. Tell the user to sign in as usual; a user who asked for a new password "+
-			"has to finish that first. If it does not help, look the user up in the new pool.", date(r.Since))
+		fmt.Fprintf(&s, "Migrated on %s, and not confirmed: %s", date(r.Since), cmp.Or(arrival[newPool], arrival["not asked"]))
 	case migration.StatusBlocked:
 		fmt.Fprintf(&s, "Blocked since %s: %s", date(r.Since), Advice(r.Reason, r.Challenge))
 	case migration.StatusAttempted:
@@ -51,6 +52,26 @@ func summary(r migration.Record, stream []migration.Event) string {
 			"check there whether the user exists, and whether someone deleted it.")
 	}
 	return s.String()
+}
+
+// Ready is what the new pool says of a user who can sign in there.
+const Ready = "ready"
+
+// arrival is what the new pool says of a user who was handed over.
+var arrival = map[string]string{
+	"not asked": "the new pool was given this user, with the same password, and has not been seen to have the user, enabled and with a " +
+		"password. Tell the user to sign in as usual; a user who asked for a new password has to finish that first. If it does not help, " +
+		"look the user up in the new pool.",
+	Ready: "the new pool has the user now, who can sign in there. The confirmation follows.",
+	"not_found": "the new pool has nobody by this user's name. It refused the user, or somebody deleted the user there. Tell the user to " +
+		"sign in again. If that fails, look for the user's address and username in the new pool: somebody else may have them there.",
+	"not_linked": "by this user's name the new pool has somebody who did not come by this migration, or whose link is another user's. " +
+		"Look that user up in the new pool.",
+	"reset_required": "the user asked for a new password and has not set it. Tell the user to choose \"forgot password\" again, and to finish it.",
+	"account_status": "the new pool has the user, in a state in which nobody can sign in. Look the user up in the new pool.",
+	"disabled":       "the new pool has the user, and somebody disabled the account there. Enable it there if that was a mistake.",
+	"unknown_user":   "the old pool does not have the user any more, so the new pool can't be asked by the user's name. Look the user up there.",
+	"unreachable":    "the pools could not be asked now. Ask again in a minute.",
 }
 
 // came says how the user came into the new pool, if that was not by a sign-in or a forgotten password there.

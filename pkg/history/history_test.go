@@ -24,28 +24,33 @@ func TestTell(t *testing.T) {
 		return func(e *migration.Event) { e.Outcome, e.Reason, e.Challenge = r.Outcome(), r, challenge }
 	}
 	for name, tt := range map[string]struct {
-		stream []migration.Event
-		want   []string
+		stream  []migration.Event
+		want    []string
+		newPool string
 	}{
-		"never came":     {nil, []string{"Not seen", "usual password"}},
-		"migrated":       {[]migration.Event{event(func(*migration.Event) {})}, []string{"Migrated on 2026-07-14 12:00 UTC, and not confirmed", "same password"}},
-		"wrong password": {[]migration.Event{event(rejected(migration.WrongPassword, ""))}, []string{"Not migrated yet", "password was wrong"}},
-		"disabled":       {[]migration.Event{event(rejected(migration.Disabled, ""))}, []string{"Blocked since", "disabled in the old pool"}},
-		"second factor":  {[]migration.Event{event(rejected(migration.ChallengeRequired, "SMS_MFA"))}, []string{"SMS_MFA", "forgot password", "FORGOT_PASSWORD"}},
+		"never came":     {nil, []string{"Not seen", "usual password"}, ""},
+		"migrated":       {[]migration.Event{event(func(*migration.Event) {})}, []string{"Migrated on 2026-07-14 12:00 UTC, and not confirmed", "same password"}, ""},
+		"not there":      {[]migration.Event{event(func(*migration.Event) {})}, []string{"Migrated on 2026-07-14 12:00 UTC, and not confirmed: the new pool has nobody"}, "not_found"},
+		"reset left":     {[]migration.Event{event(func(*migration.Event) {})}, []string{"asked for a new password and has not set it"}, "reset_required"},
+		"ready":          {[]migration.Event{event(func(*migration.Event) {})}, []string{"can sign in there"}, history.Ready},
+		"said elsewise":  {[]migration.Event{event(func(*migration.Event) {})}, []string{"look the user up in the new pool"}, "something new"},
+		"wrong password": {[]migration.Event{event(rejected(migration.WrongPassword, ""))}, []string{"Not migrated yet", "password was wrong"}, ""},
+		"disabled":       {[]migration.Event{event(rejected(migration.Disabled, ""))}, []string{"Blocked since", "disabled in the old pool"}, ""},
+		"second factor":  {[]migration.Event{event(rejected(migration.ChallengeRequired, "SMS_MFA"))}, []string{"SMS_MFA", "forgot password", "FORGOT_PASSWORD"}, ""},
 		"custom challenge": {
-			[]migration.Event{event(rejected(migration.ChallengeRequired, "CUSTOM_CHALLENGE"))}, []string{"CUSTOM_CHALLENGE", "cannot meet"},
+			[]migration.Event{event(rejected(migration.ChallengeRequired, "CUSTOM_CHALLENGE"))}, []string{"CUSTOM_CHALLENGE", "cannot meet"}, "",
 		},
 		"reoffered": {
 			[]migration.Event{event(func(*migration.Event) {}), event(func(e *migration.Event) { e.At = noon.Add(time.Hour) })},
-			[]string{"Migrated", "asked for this user again"},
+			[]string{"Migrated", "asked for this user again"}, "",
 		},
 		"confirmed": {
-			[]migration.Event{event(func(*migration.Event) {}), event(confirmation)}, []string{"Confirmed on 2026-07-14 12:00 UTC", "can sign in there. Nothing"},
+			[]migration.Event{event(func(*migration.Event) {}), event(confirmation)}, []string{"Confirmed on 2026-07-14 12:00 UTC", "can sign in there. Nothing"}, "",
 		},
-		"imported": {[]migration.Event{event(confirmation)}, []string{"Confirmed on 2026-07-14 12:00 UTC", "can sign in there, and came without a sign-in"}},
+		"imported": {[]migration.Event{event(confirmation)}, []string{"Confirmed on 2026-07-14 12:00 UTC", "can sign in there, and came without a sign-in"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := history.Tell("a", tt.stream)
+			h := history.Tell("a", tt.stream, tt.newPool)
 			for _, want := range tt.want {
 				if !strings.Contains(h.Summary, want) {
 					t.Errorf("%q does not say %q", h.Summary, want)

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,8 +96,7 @@ func (w *Writer) next() error {
 		return err
 	}
 	w.files++
-	name := filepath.Join(w.folder, fmt.Sprintf("users-%03d.csv", w.files))
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(w.name(w.files), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -104,6 +104,50 @@ func (w *Writer) next() error {
 	w.file, w.out, w.rows, w.bytes = file, bufio.NewWriter(file), 0, len(header)
 	_, err = w.out.WriteString(header)
 	return err
+}
+
+// Checkpoint is how far a writer has come.
+type Checkpoint struct {
+	Files int // the last of them is the one that is written
+	Rows  int // of it
+	Bytes int // of it
+}
+
+// Checkpoint has all that was written in the files, and returns how far that is.
+func (w *Writer) Checkpoint() (Checkpoint, error) {
+	at := Checkpoint{Files: w.files, Rows: w.rows, Bytes: w.bytes}
+	if w.file == nil {
+		return at, nil
+	}
+	return at, w.out.Flush()
+}
+
+// Resume returns a writer that goes on from a checkpoint in the same folder: what was written after it is taken away.
+func Resume(folder string, header []string, limits Limits, at Checkpoint) (*Writer, error) {
+	w := &Writer{folder: folder, header: header, limits: limits, files: at.Files, rows: at.Rows, bytes: at.Bytes}
+	for later := at.Files + 1; ; later++ {
+		if err := os.Remove(w.name(later)); errors.Is(err, fs.ErrNotExist) {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	if at.Files == 0 {
+		return w, nil
+	}
+	if err := os.Truncate(w.name(at.Files), int64(at.Bytes)); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(w.name(at.Files), os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	w.file, w.out = file, bufio.NewWriter(file)
+	return w, nil
+}
+
+func (w *Writer) name(file int) string {
+	return filepath.Join(w.folder, fmt.Sprintf("users-%03d.csv", file))
 }
 
 // Files is how many files there are.

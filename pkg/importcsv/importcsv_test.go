@@ -41,6 +41,22 @@ func parse(t interface{ Fatal(...any) }, path string) (users []map[string]string
 	return users, len(text)
 }
 
+// killed writes users whom a kill takes back, and goes on from the checkpoint before them.
+func killed(t *rapid.T, w *importcsv.Writer, folder string, limits importcsv.Limits) *importcsv.Writer {
+	at, err := w.Checkpoint()
+	for range rapid.IntRange(0, 12).Draw(t, "users after the checkpoint") {
+		err = errors.Join(err, w.Write(map[string]string{"name": "written twice"}))
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	resumed, err := importcsv.Resume(folder, header, limits, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resumed
+}
+
 // What can be written reads back as it was; what can't is refused; and no file is larger than a job takes.
 func TestUsersReadBack(t *testing.T) {
 	limits := importcsv.Limits{Rows: 5, Bytes: 400, Row: 120}
@@ -56,6 +72,9 @@ func TestUsersReadBack(t *testing.T) {
 		var want []map[string]string
 		value := rapid.OneOf(rapid.StringMatching(`[a-z ,"'=名ü🙂]{1,20}`), rapid.StringMatching(`[a,"\n\r\\]{1,3}`))
 		for range rapid.IntRange(0, 20).Draw(t, "users") {
+			if rapid.IntRange(0, 5).Draw(t, "killed") == 0 {
+				w = killed(t, w, folder, limits)
+			}
 			user := map[string]string{}
 			for _, column := range header {
 				user[column] = value.Draw(t, column)

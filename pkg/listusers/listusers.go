@@ -62,7 +62,8 @@ var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 func account(u types.UserType) migration.Account {
 	a := migration.Account{
-		Username: aws.ToString(u.Username), Enabled: u.Enabled, Status: string(u.UserStatus), Modified: aws.ToTime(u.UserLastModifiedDate),
+		Username: aws.ToString(u.Username), Enabled: u.Enabled, Status: string(u.UserStatus),
+		Created: aws.ToTime(u.UserCreateDate), Modified: aws.ToTime(u.UserLastModifiedDate),
 		Attributes: map[string]string{},
 	}
 	for _, attribute := range u.Attributes {

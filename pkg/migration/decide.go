@@ -132,7 +132,8 @@ type Account struct {
 	Status     string // UserStatus, by its API name
 	Attributes map[string]string
 	Factors    []string  // UserMFASettingList; ListUsers does not tell
-	Modified   time.Time // UserLastModifiedDate; only listed users have it
+	Created    time.Time // UserCreateDate, and
+	Modified   time.Time // UserLastModifiedDate; only listed users have them
 }
 
 // Authentication is the old pool's answer to the password. The zero value accepts nothing.

@@ -51,7 +51,7 @@ func (r Record) Apply(e Event) Record {
 	if e.At.After(r.LastAt) {
 		next.LastAt = e.At
 	}
-	if e.Outcome == Migrated && r.handedOver() {
+	if e.Outcome == Migrated && !r.HandedOver().IsZero() {
 		next.Reoffered++
 	}
 
@@ -69,14 +69,14 @@ func (r Record) Apply(e Event) Record {
 	return next
 }
 
-// handedOver tells whether the stream holds a handover. A user who was imported is confirmed without one.
-func (r Record) handedOver() bool {
-	for key := range r.Seen {
-		if ParseCounter(key).Outcome == Migrated {
-			return true
+// HandedOver is when the user was handed over, by the events recorded last; zero if never. A user who was imported is confirmed without it.
+func (r Record) HandedOver() (last time.Time) {
+	for key, at := range r.Seen {
+		if ParseCounter(key).Outcome == Migrated && at.After(last) {
+			last = at
 		}
 	}
-	return false
+	return last
 }
 
 // Standing names where the user is: the status and, while blocked, why. It reads blocked.challenge.SMS_MFA.

@@ -18,6 +18,7 @@ type Config struct {
 	NewUserPoolID   string `env:"NEW_USER_POOL_ID"`
 	MigrateFunction string `env:"MIGRATE_FUNCTION"` // the trigger function: its name or ARN
 	ProbeAppClient  string `env:"PROBE_APP_CLIENT_ID"`
+	CarryGroups     string `env:"CARRY_GROUPS"` // "yes" if confirm puts users into their groups
 }
 
 // Cognito reads how user pools are set up.
@@ -25,6 +26,7 @@ type Cognito interface {
 	DescribeUserPool(context.Context, *cognito.DescribeUserPoolInput, ...func(*cognito.Options)) (*cognito.DescribeUserPoolOutput, error)
 	DescribeUserPoolClient(context.Context, *cognito.DescribeUserPoolClientInput, ...func(*cognito.Options)) (*cognito.DescribeUserPoolClientOutput, error)
 	GetUserPoolMfaConfig(context.Context, *cognito.GetUserPoolMfaConfigInput, ...func(*cognito.Options)) (*cognito.GetUserPoolMfaConfigOutput, error)
+	ListGroups(context.Context, *cognito.ListGroupsInput, ...func(*cognito.Options)) (*cognito.ListGroupsOutput, error)
 	ListUserPoolClients(context.Context, *cognito.ListUserPoolClientsInput, ...func(*cognito.Options)) (*cognito.ListUserPoolClientsOutput, error)
 }
 
@@ -44,6 +46,7 @@ type Targets struct {
 	Lambda      Lambda
 	Function    string
 	ProbeClient string // the app client of the new pool that probes sign in by; empty if nothing is probed
+	CarryGroups bool   // users are to keep their groups
 }
 
 // Look takes a snapshot. It does not fail: what could not be looked at is in the snapshot's errors. Cognito describes no more
@@ -81,6 +84,7 @@ func Look(ctx context.Context, t Targets) Snapshot {
 	if s.NewClients, err = appClients(ctx, t.New, t.NewPoolID); err != nil {
 		s.Errors[NewClients] = err
 	}
+	lookAtGroups(ctx, t, &s)
 	return s
 }
 

@@ -66,7 +66,7 @@ func (c *cloud) look(t *testing.T, ctx context.Context) Snapshot {
 	return Look(ctx, Targets{
 		Old: cognito.NewFromConfig(cfg), OldPoolID: oldPoolID, OldClientID: "1old",
 		New: cognito.NewFromConfig(cfg), NewPoolID: newPoolID,
-		Lambda: lambda.NewFromConfig(cfg), Function: "stack-MigrateFunction-1",
+		Lambda: lambda.NewFromConfig(cfg), Function: "stack-MigrateFunction-1", CarryGroups: true,
 	})
 }
 
@@ -84,6 +84,9 @@ func newCloud() *cloud {
 		"ListUserPoolClients " + newPoolID + " more":       `{"UserPoolClients":[{"ClientId":"1mobile"}]}`,
 		"DescribeUserPoolClient " + newPoolID + " 1web":    `{"UserPoolClient":{"ClientId":"1web"}}`,
 		"DescribeUserPoolClient " + newPoolID + " 1mobile": `{"UserPoolClient":{"ClientId":"1mobile"}}`,
+		"ListGroups " + oldPoolID:                          `{"Groups":[{"GroupName":"editors"}],"NextToken":"more"}`,
+		"ListGroups " + oldPoolID + " more":                `{"Groups":[{"GroupName":"beta"}]}`,
+		"ListGroups " + newPoolID:                          `{"Groups":[]}`,
 		"GetPolicy " + functionArn:                         fmt.Sprintf(`{"Policy":%s}`, policy),
 		"GetFunctionConfiguration " + functionArn:          `{"Environment":{"Variables":{"TYPED_NAME":"typed"}}}`,
 		"GetFunctionConfiguration stack-MigrateFunction-1": `{"Environment":{"Variables":{"TYPED_NAME":"typed"}}}`, // if its ARN can't be known
@@ -102,7 +105,8 @@ func TestLookSeesEverything(t *testing.T) {
 	for _, c := range s.NewClients {
 		got = append(got, aws.ToString(c.ClientId))
 	}
-	want := []string{oldPoolID, "1old", newPoolID, "OFF", "stack", "typed", "stack-MigrateFunction-1", "1web", "1mobile"}
+	got = append(append(got, s.OldGroups...), s.NewGroups...)
+	want := []string{oldPoolID, "1old", newPoolID, "OFF", "stack", "typed", "stack-MigrateFunction-1", "1web", "1mobile", "editors", "beta"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("seen (-want +got):\n%s", diff)
 	}
@@ -116,6 +120,7 @@ func TestLookDenied(t *testing.T) {
 		"GetUserPoolMfaConfig":   NewMFA,
 		"ListUserPoolClients":    NewClients,
 		"GetPolicy":              FunctionPolicy,
+		"ListGroups":             OldGroups | NewGroups,
 
 		"GetFunctionConfiguration": Variables,
 	} {

@@ -76,7 +76,8 @@ var mappingRules = []rule{
 		id: "link_writable", severity: Warning, needs: NewPool | NewClients | settings,
 		check: func(s Snapshot) []string {
 			link := s.settings.Attributes.Link()
-			if a := schema(s.NewPool)[link]; a == nil || !aws.ToBool(a.Mutable) {
+			signUp := s.NewPool.AdminCreateUserConfig == nil || !s.NewPool.AdminCreateUserConfig.AllowAdminCreateUserOnly
+			if a := schema(s.NewPool)[link]; a == nil || !aws.ToBool(a.Mutable) && !signUp { // an immutable one is written at sign-up alone
 				return nil
 			}
 			return clients(s, func(_ Snapshot, c types.UserPoolClientType) bool {
@@ -84,9 +85,9 @@ var mappingRules = []rule{
 				return len(c.WriteAttributes) == 0 || slices.Contains(c.WriteAttributes, link)
 			})
 		},
-		what: "App clients let users change the attribute that links them to the old pool",
-		why:  "A user can then point to somebody else's record.",
-		mend: "App clients → the client → Attribute permissions → Edit: take write permission for it away. Or make another attribute that is immutable, and deploy with a rule for that one." + byClientCLI,
+		what: "App clients let users write the attribute that links them to the old pool",
+		why:  "A user, or a stranger who signs up, can then point to somebody else's record, and is confirmed in the place of that user, who is refused from then on (removed_after_confirmation).",
+		mend: "App clients → the client → Attribute permissions → Edit: take write permission for it away. Where nobody can sign up, another attribute that is immutable does as well: deploy with a rule for that one." + byClientCLI,
 		docs: guide + "user-pool-settings-attributes.html",
 	},
 }

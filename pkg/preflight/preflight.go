@@ -62,6 +62,8 @@ type Snapshot struct {
 	NewClients []types.UserPoolClientType // every app client of the new pool, or nil if any could not be looked at
 	Policy     *ResourcePolicy            // who may invoke the trigger function; empty if it has no policy
 	Variables  map[string]string          // the trigger function's environment variables
+	OldGroups  []string                   // names of the old pool's groups; empty if users don't keep theirs
+	NewGroups  []string                   // of the new pool's
 
 	Function    string         // the trigger function: its name or its ARN, without version or alias
 	ProbeClient string         // the app client that probes sign in by; empty if nothing is probed
@@ -83,6 +85,8 @@ const (
 	NewClients
 	FunctionPolicy
 	Variables
+	OldGroups
+	NewGroups
 
 	settings // variables that the function starts with
 )
@@ -102,6 +106,8 @@ var parts = []struct {
 	{NewClients, "the new pool's app clients", "cognito-idp:ListUserPoolClients and cognito-idp:DescribeUserPoolClient", "NewUserPoolId", func(s Snapshot) bool { return s.NewClients != nil }},
 	{FunctionPolicy, "the trigger function's policy", "lambda:GetPolicy", "the function", func(s Snapshot) bool { return s.Policy != nil }},
 	{Variables, "the trigger function's variables", "lambda:GetFunctionConfiguration", "the function", func(s Snapshot) bool { return s.Variables != nil }},
+	{OldGroups, "the old pool's groups", "cognito-idp:ListGroups", "UserPoolId", func(s Snapshot) bool { return s.OldGroups != nil }},
+	{NewGroups, "the new pool's groups", "cognito-idp:ListGroups", "NewUserPoolId", func(s Snapshot) bool { return s.NewGroups != nil }},
 }
 
 // Check judges a snapshot. What could not be looked at is a finding too, so that nothing looks right because it was not seen.

@@ -54,6 +54,7 @@ func faultless(t *testing.T) *Snapshot {
 		NewMFA:   &cognito.GetUserPoolMfaConfigOutput{},
 		Policy:   parse(t, statement(newPoolARN)),
 		Function: "stack-MigrateFunction-1", ProbeClient: "1web",
+		OldGroups: []string{"editors"}, NewGroups: []string{"editors", "new ones"},
 		OldClient: &types.UserPoolClientType{
 			ClientId: aws.String("1old"), ClientName: aws.String("migration"),
 			ExplicitAuthFlows: []types.ExplicitAuthFlowsType{types.ExplicitAuthFlowsTypeAllowAdminUserPasswordAuth},
@@ -370,6 +371,8 @@ func TestRules(t *testing.T) {
 		{"rule_default_shared", "what is no alias", []change{more("locale"), mapped("locale?=en")}, "", nil},
 		{"rule_address_unverified", "from elsewhere", []change{more("phone_number"), mapped("phone_number=custom:tenant")}, "phone_number", nil},
 		{"rule_address_unverified", "which is known to be right", []change{more("phone_number"), mapped("phone_number=custom:tenant"), variable("ASSUME_VERIFIED", "phone_number")}, "", nil},
+		{"groups_missing", "some", []change{func(s *Snapshot) { s.OldGroups = []string{"beta", "editors", "old ones"} }}, "beta, old ones", nil},
+		{"groups_missing", "none are carried", []change{func(s *Snapshot) { s.OldGroups, s.NewGroups = []string{}, []string{} }}, "", nil},
 		{"link_writable", "by every client", []change{mapped("custom:tenant=sub")}, "web 1web", nil},
 		{"link_writable", "by a client that names it", []change{mapped("custom:tenant=sub"), func(s *Snapshot) {
 			s.NewClients[0].WriteAttributes = []string{"email", "custom:tenant"}
@@ -378,6 +381,9 @@ func TestRules(t *testing.T) {
 			s.NewClients[0].WriteAttributes = []string{"email"}
 		}}, "", nil},
 		{"link_writable", "immutable", []change{later("custom:tenant", fixed), mapped("custom:tenant=sub")}, "", []string{"attribute_immutable"}},
+		{"link_writable", "immutable, at sign-up", []change{later("custom:tenant", fixed), mapped("custom:tenant=sub"), func(s *Snapshot) {
+			s.NewPool.AdminCreateUserConfig = nil
+		}}, "web 1web", []string{"attribute_immutable", "new_open_sign_up"}},
 		{"attribute_required", "no longer required", []change{func(s *Snapshot) { s.OldPool.SchemaAttributes[1].Required = aws.Bool(true) }}, "", nil},
 		{"attribute_required", "what every user signs in by", []change{
 			func(s *Snapshot) { s.NewPool.SchemaAttributes[1].Required = aws.Bool(true) }, signIn(before, byEmail), signIn(after, byEmail),

@@ -35,7 +35,7 @@ const (
 )
 
 // rules are all rules, in the order in which findings of the same severity are told.
-var rules = slices.Concat(setUpRules, settingRules, clientRules, triggerRules, nameRules, attributeRules, mappingRules, factorRules,
+var rules = slices.Concat(setUpRules, settingRules, clientRules, triggerRules, nameRules, attributeRules, mappingRules, groupRules, factorRules,
 	recoveryRules, operationRules)
 
 // when returns the details if what they are about was found.

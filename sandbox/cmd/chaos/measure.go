@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -80,7 +78,7 @@ func measureHot(ctx context.Context, sb *sandbox.Sandbox, events int) error {
 	if err != nil {
 		return err
 	}
-	memory, err := peakMemory("maintain")
+	memory, err := process.PeakMemory("maintain")
 	fmt.Printf("%-40s %s\n", "peak memory of maintain", memory)
 	return err
 }
@@ -152,7 +150,7 @@ func measureSize(ctx context.Context, sb *sandbox.Sandbox, events int) (table.Ro
 	if verified.FindingCount > 0 || verified.Events != events+int(signedIn.Load()) {
 		return nil, fmt.Errorf("after the rebuild of %d events and %d sign-ins: %+v", events, signedIn.Load(), verified)
 	}
-	memory, err := peakMemory("maintain")
+	memory, err := process.PeakMemory("maintain")
 	if err != nil {
 		return nil, err
 	}
@@ -308,33 +306,4 @@ func (w *eventWriter) flush(ctx context.Context) error {
 		w.batch = out.UnprocessedItems[w.table]
 	}
 	return nil
-}
-
-// peakMemory is what the process of a function that was started last has ever held.
-func peakMemory(function string) (string, error) {
-	root, err := process.Root()
-	if err != nil {
-		return "", err
-	}
-	links, err := filepath.Glob("/proc/[0-9]*/exe")
-	if err != nil {
-		return "", err
-	}
-	newest := 0
-	for _, link := range links {
-		if exe, err := os.Readlink(link); err == nil && exe == filepath.Join(root, "build", "host", function, "bootstrap") {
-			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
-			newest = max(newest, pid)
-		}
-	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", newest))
-	if err != nil {
-		return "", fmt.Errorf("no process of the function %s: %w", function, err)
-	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	var kilobytes float64
-	if _, err := fmt.Sscan(after, &kilobytes); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%.0f MB", kilobytes*1024/1e6), nil
 }

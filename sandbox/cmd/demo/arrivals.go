@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/csv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cognitoidp "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
@@ -193,11 +195,11 @@ func (d *demo) addRemaining(ctx context.Context, f figures) error {
 	}
 	tool := exec.CommandContext(ctx, filepath.Join(root, "build", "migration"), "remaining", "--csv", "--rate=30", "--stack="+d.stack.Name)
 	tool.Env = d.sb.Environ()
-	text, err := tool.Output()
+	printed, err := tool.Output()
 	if err != nil {
 		return fmt.Errorf("migration remaining: %w", err)
 	}
-	rows, err := csv.NewReader(strings.NewReader(string(text))).ReadAll()
+	rows, err := csv.NewReader(bytes.NewReader(printed)).ReadAll()
 	if err != nil {
 		return err
 	}
@@ -231,6 +233,24 @@ func (d *demo) statuses() map[string]string {
 		}
 	}
 	return all
+}
+
+// showStuck shows what support reads of a user whom the new pool refused, and of one who did not finish the reset.
+func showStuck(ctx context.Context, stack *sandbox.Stack, users []cognito.User) error {
+	shown := map[string]bool{}
+	for i, u := range users {
+		s := of(i)
+		if s.status != migration.StatusMigrated || shown[s.name] {
+			continue
+		}
+		shown[s.name] = true
+		h, err := historyOf(ctx, stack, u.Username)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s\n\n", text.WrapSoft(u.Username+", who "+s.name+": "+h.Summary, 100))
+	}
+	return nil
 }
 
 // showDelays says how long after the handover users were confirmed.

@@ -107,6 +107,7 @@ func (d *demo) run(ctx context.Context) error {
 			return err
 		},
 		func(ctx context.Context) error { return showHistory(ctx, d.stack, d.users) },
+		func(ctx context.Context) error { return showStuck(ctx, d.stack, d.users) },
 		d.showProgress,
 		func(ctx context.Context) error { return showVerdict(ctx, d.sb, d.stack) },
 		func(ctx context.Context) error { return writePage(ctx, d.stack) },
@@ -225,6 +226,19 @@ func runProbe(ctx context.Context, stack *sandbox.Stack) error {
 	return nil
 }
 
+// historyOf asks what happened to a user, as the operator's tool does.
+func historyOf(ctx context.Context, stack *sandbox.Stack, username string) (h history.History, err error) {
+	request, err := json.Marshal(map[string]string{"view": "user", "username": username})
+	if err != nil {
+		return h, err
+	}
+	answer, err := stack.Invoke(ctx, "inspect", request)
+	if err != nil {
+		return h, err
+	}
+	return h, json.Unmarshal(answer, &h)
+}
+
 // showHistory shows what happened to the first user with a second factor, as support would see it.
 func showHistory(ctx context.Context, stack *sandbox.Stack, users []cognito.User) error {
 	var username string
@@ -234,16 +248,8 @@ func showHistory(ctx context.Context, stack *sandbox.Stack, users []cognito.User
 			break
 		}
 	}
-	request, err := json.Marshal(map[string]string{"view": "user", "username": username})
+	h, err := historyOf(ctx, stack, username)
 	if err != nil {
-		return err
-	}
-	answer, err := stack.Invoke(ctx, "inspect", request)
-	if err != nil {
-		return err
-	}
-	var h history.History
-	if err := json.Unmarshal(answer, &h); err != nil {
 		return err
 	}
 	t := newTable("One user's history: " + username + ", in the audit trail as " + h.Sub)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/cognitoevent"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
@@ -114,14 +115,35 @@ func (h *Handler) answer(ctx context.Context, e cognitoevent.PreSignUp, q questi
 	within, cancel = context.WithTimeout(ctx, h.config.LedgerBudget)
 	defer cancel()
 	record, err := h.ledger.Record(within, sub)
-	switch {
-	case err != nil && e.Attributes[h.config.Attributes.Link()] == sub:
-		return finding{} // a migration that has gone to the spool
-	case err != nil:
+	if err != nil {
+		if h.linked(e, sub) {
+			return finding{} // a migration that has gone to the spool
+		}
 		return finding{by: q.by, reason: migration.AuditUnavailable, fault: redact.Error(err)}
-	case record.Status == migration.StatusMigrated || record.Status == migration.StatusConfirmed:
-		return finding{}
-	default:
-		return finding{by: q.by, sub: sub}
 	}
+	if h.moved(record) || record.Status == migration.StatusMigrated && h.linked(e, sub) {
+		return finding{}
+	}
+	return finding{by: q.by, sub: sub}
+}
+
+// arrival is how long Cognito may take to make a user who was handed over: it waits 5 seconds for an answer, and may ask again.
+const arrival = time.Minute
+
+// moved tells whether the new pool has the user, as far as the ledger knows. A user who was handed over a moment ago may not be there yet,
+// and a stranger who signs up in that moment would be first. But without a link that stranger can't be told from the migration itself.
+func (h *Handler) moved(r migration.Record) bool {
+	switch r.Status {
+	case migration.StatusConfirmed:
+		return true
+	case migration.StatusMigrated:
+		return h.config.Attributes.Link() == "" || h.now().Sub(r.LastAt) > arrival
+	default:
+		return false
+	}
+}
+
+// linked tells whether the new user has the link to an old one, as those have who migrate.
+func (h *Handler) linked(e cognitoevent.PreSignUp, sub string) bool {
+	return e.Attributes[h.config.Attributes.Link()] == sub
 }

@@ -304,6 +304,7 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"WATCH_FUNCTION":        name + "-watch",
 		"CONFIRM_RATE":          "60", // the most: nobody else asks the pools
 		"PROBE_APP_CLIENT_ID":   NewClientID,
+		"GUARD_FUNCTION":        name + "-guard",
 	}
 	maps.Copy(stack.env, env)
 	for name, value := range stack.env {

@@ -160,6 +160,26 @@ func TestNobodyTakesAnOldUsersName(t *testing.T) {
 	}
 }
 
+// Several users may have an address, and one of them may have verified it: that one is found, in as many pages as it takes.
+func TestTheGuardReadsAllPages(t *testing.T) {
+	guarded(t, local, nil)
+	email := unique("shared") + "@example.com"
+	for i := range 5 {
+		newUser(t, func(u *cognito.User) {
+			u.Attributes = map[string]string{"email": email, "email_verified": fmt.Sprint(i == 4)}
+		})
+	}
+	if err := local.Old.SetPageSize(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = local.Old.SetPageSize(t.Context(), 0) }()
+	local.OldFaults.Set(throws("AdminGetUser", "UserNotFoundException")) // as in a pool whose users do not sign in by address
+	defer repair(t, local.OldFaults)
+	if got := signUp(t, local, unique("x"), map[string]string{"email": email}); got != signInInstead {
+		t.Errorf("reads %q", got)
+	}
+}
+
 // A name in another case is found in an old pool that minds case, if the app says what was typed.
 func TestTheGuardKnowsWhatWasTyped(t *testing.T) {
 	t.Parallel()

@@ -418,7 +418,7 @@ func TestTheGuardsLog(t *testing.T) {
 		}
 		if _, err := stack.Invoke(t.Context(), "guard", text); err == nil {
 			t.Errorf("answered %s", text)
-		} else if got := errorMessage(t, err); got != string(guard.UnsupportedEvent.Error()) {
+		} else if got := errorMessage(t, err); got != guard.UnsupportedEvent.Error() {
 			t.Errorf("%s: %s", text, got)
 		}
 	}

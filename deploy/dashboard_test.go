@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/guard"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
@@ -217,10 +218,11 @@ func TestDashboardAndAlarmsUseMetricsThatTheCodeEmits(t *testing.T) {
 		"Users":          {"Status"},
 		"BlockedUsers":   {"Reason"},
 		"NotConfirmed":   {"Why"},
+		"SignUps":        {"Answer"},
 	}
 	values := map[string][]string{
 		"Trigger": text(migration.Triggers), "Outcome": text(migration.Outcomes), "Reason": text(migration.Reasons()),
-		"Status": text(migration.Statuses),
+		"Status": text(migration.Statuses), "Answer": {guard.Passed, guard.Refused, guard.Failed},
 	}
 	for _, m := range slices.Concat(shown(t), watched(t)) {
 		if strings.HasPrefix(m.namespace, "AWS/") {
@@ -357,7 +359,12 @@ func TestTheBacklogIsSeenWhileReplaysFail(t *testing.T) {
 // The filter on the trigger's log matches what Lambda writes of an invocation that has no answer, and none of the trigger's own lines.
 func TestTheFilterSeesThatTheTriggerIsBroken(t *testing.T) {
 	var filter struct{ FilterPattern string }
+	var guards struct{ FilterPattern string }
 	decode(t, read(t, dashboardTemplate).Resources["BrokenFilter"].Properties, &filter)
+	decode(t, read(t, dashboardTemplate).Resources["GuardBrokenFilter"].Properties, &guards)
+	if guards != filter {
+		t.Errorf("the filter on the guard's log is another: %s", guards.FilterPattern)
+	}
 	// What CloudWatch takes. https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/regex-expressions.html
 	if !regexp.MustCompile(`^%[\w:#=@/;,^$?\[\]{}|\\*+.-]+%$`).MatchString(filter.FilterPattern) {
 		t.Fatalf("no regular expression of CloudWatch's: %s", filter.FilterPattern)

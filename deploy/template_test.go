@@ -248,6 +248,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	const migrate, report, inspect, maintain, replay = "MigrateRole", "ReportRole", "InspectRole", "MaintainRole", "ReplayRole"
 	const confirm, groups = "ConfirmRole", "GroupsPolicy"
 	const census, journal, probe = "CensusRole", "JournalRole", "ProbeRole"
+	const guard = "GuardRole"
 	all := grants(t)
 	for _, test := range []struct {
 		action   string
@@ -265,7 +266,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"dynamodb:UpdateItem", progress, []string{census, confirm, maintain, migrate, probe, replay}},
 		{"dynamodb:DeleteItem", progress, []string{maintain}},
 		{"dynamodb:BatchWriteItem", progress, nil},
-		{"dynamodb:GetItem", progress, []string{census, confirm, journal, maintain, migrate, replay, report}},
+		{"dynamodb:GetItem", progress, []string{census, confirm, guard, journal, maintain, migrate, replay, report}},
 		{"dynamodb:BatchGetItem", progress, []string{census, inspect, maintain}},
 		{"dynamodb:Query", progress, []string{journal, maintain, report}},
 		{"dynamodb:Scan", progress, []string{maintain}},
@@ -277,10 +278,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"sqs:SendMessage", spool, []string{census, confirm, migrate}},
 		{"sqs:ReceiveMessage", spool, []string{replay}},
 		{"cognito-idp:AdminInitiateAuth", oldPool, []string{migrate}},
-		{"cognito-idp:AdminGetUser", oldPool, []string{confirm, inspect, migrate}},
+		{"cognito-idp:AdminGetUser", oldPool, []string{confirm, guard, inspect, migrate}},
 		{"cognito-idp:DescribeUserPoolClient", oldPool, []string{inspect, migrate}},
-		{"sts:AssumeRole", "${OldPoolRoleArn}", []string{census, confirm, inspect, migrate}},
-		{"cognito-idp:ListUsers", oldPool, []string{census, confirm, inspect}},
+		{"sts:AssumeRole", "${OldPoolRoleArn}", []string{census, confirm, guard, inspect, migrate}},
+		{"cognito-idp:ListUsers", oldPool, []string{census, confirm, guard, inspect}},
 		{"cognito-idp:AdminListGroupsForUser", oldPool, []string{groups}},
 		{"cognito-idp:AdminGetUser", newPool, []string{confirm, inspect}},
 		{"cognito-idp:ListUsers", newPool, []string{census}},
@@ -304,7 +305,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	for _, g := range all {
 		asksCognito := strings.HasPrefix(g.action, "cognito-idp:")
 		readsEvents := strings.Contains(string(g.resource), "AuditTable") && g.action != "dynamodb:PutItem"
-		if asksCognito && !slices.Contains([]string{migrate, inspect, confirm, groups, census, probe}, g.role) || readsEvents && (g.role == report || g.role == census || g.role == probe) {
+		if asksCognito && !slices.Contains([]string{migrate, inspect, confirm, groups, census, probe, guard}, g.role) || readsEvents && (g.role == report || g.role == census || g.role == probe || g.role == guard) {
 			t.Errorf("%s has %s on %s", g.role, g.action, g.resource)
 		}
 	}
@@ -344,6 +345,7 @@ func TestTheOldPoolIsAskedInOneWay(t *testing.T) {
 			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-InspectRole-*",
 			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-ConfirmRole-*",
 			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-CensusRole-*",
+			"arn:${AWS::Partition}:iam::${MigrationAccount}:role/${MigrationStack}-GuardRole-*",
 		}},
 	}
 	if diff := cmp.Diff(conditions, trusted.Condition); diff != "" {
@@ -455,6 +457,32 @@ func TestWhatACensusMay(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The guard reads, and writes nothing. Only the new pool may call it.
+func TestWhatTheGuardMay(t *testing.T) {
+	want := map[string]map[string]map[string]list[ref]{
+		"cognito-idp:AdminGetUser": nil, "cognito-idp:ListUsers": nil, "sts:AssumeRole": nil,
+		"dynamodb:GetItem": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": {"user#*"}}},
+	}
+	got := map[string]map[string]map[string]list[ref]{}
+	for _, g := range grants(t) {
+		if g.role == "GuardRole" && !strings.HasPrefix(g.action, "logs:") {
+			got[g.action] = g.condition
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	resources := read(t, mainTemplate).Resources
+	type permission struct{ FunctionName, Action, Principal, SourceAccount, SourceArn ref }
+	var migrate, guard permission
+	decode(t, resources["MigratePermission"].Properties, &migrate)
+	decode(t, resources["GuardPermission"].Properties, &guard)
+	migrate.FunctionName = "${GuardFunction}"
+	if diff := cmp.Diff(migrate, guard); diff != "" {
+		t.Errorf("permission (-the trigger's +the guard's):\n%s", diff)
 	}
 }
 

@@ -49,6 +49,7 @@ var layers = map[string][]string{
 	"pkg/emf":                          {},
 	"pkg/listusers":                    {"pkg/migration"},
 	"pkg/probe":                        {},
+	"pkg/guard":                        {"pkg/cognitoevent", "pkg/emf", "pkg/migration", "pkg/redact", "pkg/version"},
 	"pkg/secrethash":                   {},
 	"pkg/oldpool":                      {"pkg/config", "pkg/listusers", "pkg/migration", "pkg/secrethash"},
 	"pkg/newpool":                      {"pkg/listusers", "pkg/migration", "pkg/probe", "pkg/secrethash"},
@@ -152,6 +153,20 @@ func TestFunctionsLinkNoLoader(t *testing.T) {
 	for _, p := range goList(t, module+"functions/...") {
 		if slices.Contains(p.Deps, "github.com/aws/aws-sdk-go-v2/config") {
 			t.Errorf("%s links the SDK's loader", p.ImportPath)
+		}
+	}
+}
+
+// The guard is part of a sign-up as the trigger is of a sign-in: it links what it asks, and nothing that writes.
+func TestWhatTheGuardLinks(t *testing.T) {
+	t.Parallel()
+	allowed := []string{
+		"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/function", "pkg/guard", "pkg/ledger", "pkg/ledger/dynamo", "pkg/ledger/dynamo/internal/table",
+		"pkg/ledger/journal", "pkg/listusers", "pkg/migration", "pkg/oldpool", "pkg/probe", "pkg/redact", "pkg/secrethash", "pkg/version",
+	}
+	for _, dependency := range goList(t, module+"functions/guard")[0].Deps {
+		if own, ok := strings.CutPrefix(dependency, module); ok && !slices.Contains(allowed, own) {
+			t.Errorf("functions/guard links %s", own)
 		}
 	}
 }

@@ -338,3 +338,30 @@ func TestTwoYearsOfProbesAreCheap(t *testing.T) {
 		t.Errorf("%d days for %v read units, %v", len(got), units, err)
 	}
 }
+
+// The report says what the latest probe came to, if something is probed. Its evidence counts the days by their probes.
+func TestTheReportHasTheProbes(t *testing.T) {
+	t.Parallel()
+	type answer struct {
+		Probe     *probe.Latest
+		Readiness struct {
+			Evidence struct{ Probed map[string]int }
+		}
+	}
+	for client, probed := range map[string]bool{sandbox.NewClientID: true, "": false} {
+		stack := deploy(t, map[string]string{"PROBE_APP_CLIENT_ID": client})
+		now := time.Now().UTC()
+		for daysAgo, result := range map[int]probe.Result{0: {Answered: true}, 1: {Answered: true}, 2: {Reason: probe.OldPool}, 4: {Answered: true}} {
+			if err := store(stack).CountProbe(t.Context(), now.AddDate(0, 0, -daysAgo), result); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := query[answer](t, stack, "report", `{"view":"progress"}`)
+		if probed != (got.Probe != nil) || probed && (got.Probe.State != probe.Alive || got.Probe.Reason != probe.OldPool) {
+			t.Errorf("with the client %q the latest is %+v", client, got.Probe)
+		}
+		if diff := cmp.Diff(map[string]int{"ok": 2, "failed": 1, "none": 1}, got.Readiness.Evidence.Probed); diff != "" {
+			t.Errorf("days (-want +got):\n%s", diff)
+		}
+	}
+}

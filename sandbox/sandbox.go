@@ -323,12 +323,13 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 		"WATCH_FUNCTION":        name + "-watch",
 		"CONFIRM_RATE":          "60", // the most: nobody else asks the pools
 		"PROBE_APP_CLIENT_ID":   NewClientID,
+		"GUARD_FUNCTION":        name + "-guard",
 	}
 	maps.Copy(stack.env, env)
 	for name, value := range stack.env {
 		s.CloudFormation.PutParameters(stack.Name, map[string]string{parameter(name): value})
 	}
-	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "confirm", "census", "journal", "probe"} {
+	for _, function := range []string{"migrate", "report", "inspect", "replay", "maintain", "confirm", "census", "journal", "probe", "guard"} {
 		if err := stack.deploy(stack.Name+"-"+function, function); err != nil {
 			return nil, err
 		}
@@ -349,7 +350,7 @@ func (st *Stack) register(name, function string) {
 func (st *Stack) deploy(name, function string) error {
 	timeout, environ := time.Minute, st.Environ()
 	switch function {
-	case "migrate":
+	case "migrate", "guard":
 		timeout = 5 * time.Second // what Cognito waits
 	case "maintain":
 		timeout = 15 * time.Minute // as the template has it
@@ -395,6 +396,15 @@ func (s *Sandbox) SetTrigger(ctx context.Context, attached bool) error {
 		trigger = &cognito.Trigger{Endpoint: s.Lambda.Endpoint(), Function: triggerFunction}
 	}
 	return s.New.SetTriggers(ctx, map[string]*cognito.Trigger{"UserMigration": trigger})
+}
+
+// AttachGuard makes the stack's guard function the new pool's pre sign-up trigger, in place of any other stack's, or detaches it.
+func (st *Stack) AttachGuard(ctx context.Context, attached bool) error {
+	var trigger *cognito.Trigger
+	if attached {
+		trigger = &cognito.Trigger{Endpoint: st.sandbox.Lambda.Endpoint(), Function: st.Name + "-guard"}
+	}
+	return st.sandbox.New.SetTriggers(ctx, map[string]*cognito.Trigger{"PreSignUp": trigger})
 }
 
 // RevokePermission takes away the new pool's permission to call its trigger, until Attach gives it again.

@@ -34,6 +34,7 @@ func (i inspector) checkSetUp(ctx context.Context, _ struct{}) (any, error) {
 		NewPoolID:   i.preflight.NewUserPoolID,
 		Lambda:      lambda.NewFromConfig(i.aws),
 		Function:    i.preflight.MigrateFunction,
+		Guard:       i.preflight.GuardFunction,
 		ProbeClient: i.preflight.ProbeAppClient,
 		CarryGroups: i.preflight.CarryGroups == "yes",
 	})

@@ -11,6 +11,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
 // Event is what every trigger is sent.
@@ -33,7 +35,8 @@ var members = []string{"version", "triggerSource", "region", "userPoolId", "user
 // private are the members of the request that do not go back: what the user typed, and what the app added.
 var private = []string{"password", "validationData", "clientMetadata"}
 
-// Parse reads an event of one of the sources. Its errors quote nothing of the event.
+// Parse reads an event of one of the sources, or of any if none is named. Its errors quote nothing of the event. With an error comes what
+// could be read.
 func Parse(raw []byte, sources ...string) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(raw, &e.members); err != nil {
@@ -47,7 +50,7 @@ func Parse(raw []byte, sources ...string) (Event, error) {
 	switch {
 	case err != nil:
 		return e, err
-	case !slices.Contains(sources, e.Source):
+	case len(sources) > 0 && !slices.Contains(sources, e.Source):
 		return e, errors.New(`field "triggerSource" is none that this function is for`)
 	case e.Request == nil:
 		return e, errors.New(`field "request" is missing`)
@@ -69,6 +72,37 @@ func (o Object) Read(name string, out any) error {
 		return fmt.Errorf("field %q has the wrong type", name)
 	}
 	return nil
+}
+
+// texts are the strings in some members that are objects. Values that are no strings are left out: an app may send anything, and no value
+// may keep a user from signing in.
+func (o Object) texts(members ...string) map[string]string {
+	var texts map[string]string
+	for _, member := range members {
+		var values map[string]any
+		_ = o.Read(member, &values)
+		for name, value := range values {
+			text, ok := value.(string)
+			if !ok {
+				continue
+			}
+			if texts == nil {
+				texts = map[string]string{}
+			}
+			texts[name] = text
+		}
+	}
+	return texts
+}
+
+// typed is the name as the user typed it, if the app sent it under a key of the metadata: a pool that folds case gives triggers names in
+// lower case. A value that differs by more than case is another name, and is ignored.
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-case-sensitivity.html
+func typed(name string, metadata map[string]string, key string) string {
+	if typed := metadata[key]; key != "" && migration.EqualButForCase(typed, name) {
+		return typed
+	}
+	return name
 }
 
 // Answer gives the event back with some members of the response set, and without the private members of the request.

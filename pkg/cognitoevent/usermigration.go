@@ -29,39 +29,12 @@ func ParseUserMigration(raw []byte) (UserMigration, error) {
 	if e.Trigger == migration.SignIn && e.Password == "" {
 		return e, errors.New(`field "password" is missing`)
 	}
-	e.Metadata = e.metadata()
+	e.Metadata = e.Request.texts("validationData", "clientMetadata")
 	return e, nil
 }
 
-// metadata leaves out values that are not strings: an app may send anything, and no value may keep a user from signing in.
-func (e UserMigration) metadata() map[string]string {
-	var texts map[string]string
-	for _, member := range []string{"validationData", "clientMetadata"} {
-		var values map[string]any
-		_ = e.Request.Read(member, &values)
-		for name, value := range values {
-			text, ok := value.(string)
-			if !ok {
-				continue
-			}
-			if texts == nil {
-				texts = map[string]string{}
-			}
-			texts[name] = text
-		}
-	}
-	return texts
-}
-
-// Typed is the name as the user typed it, if the app sent it under a key of the metadata: a pool that folds case gives the trigger names
-// in lower case. A value that differs by more than case is another name, and is ignored.
-// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-case-sensitivity.html
-func (e UserMigration) Typed(key string) string {
-	if typed := e.Metadata[key]; key != "" && migration.EqualButForCase(typed, e.Username) {
-		return typed
-	}
-	return e.Username
-}
+// Typed is the name as the user typed it, if the app sent it under a key of the metadata, and it differs by no more than case.
+func (e UserMigration) Typed(key string) string { return typed(e.Username, e.Metadata, key) }
 
 // Answer gives the event back: with the user's attributes if the user migrates, with the response untouched if not.
 func (e UserMigration) Answer(d migration.Decision) ([]byte, error) {

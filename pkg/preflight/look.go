@@ -17,6 +17,7 @@ import (
 type Config struct {
 	NewUserPoolID   string `env:"NEW_USER_POOL_ID"`
 	MigrateFunction string `env:"MIGRATE_FUNCTION"` // the trigger function: its name or ARN
+	GuardFunction   string `env:"GUARD_FUNCTION"`   // the guard of the sign-up: its name or ARN
 	ProbeAppClient  string `env:"PROBE_APP_CLIENT_ID"`
 	CarryGroups     string `env:"CARRY_GROUPS"` // "yes" if confirm puts users into their groups
 }
@@ -45,6 +46,7 @@ type Targets struct {
 	NewPoolID   string
 	Lambda      Lambda
 	Function    string
+	Guard       string // the guard of the sign-up
 	ProbeClient string // the app client of the new pool that probes sign in by; empty if nothing is probed
 	CarryGroups bool   // users are to keep their groups
 }
@@ -53,7 +55,7 @@ type Targets struct {
 // than 5 app clients a second, so a new pool with hundreds of them needs patience, in ctx and in its client's retries.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html#category_operations
 func Look(ctx context.Context, t Targets) Snapshot {
-	s := Snapshot{Function: t.Function, ProbeClient: t.ProbeClient, Errors: map[Part]error{}}
+	s := Snapshot{Function: t.Function, Guard: t.Guard, ProbeClient: t.ProbeClient, Errors: map[Part]error{}}
 	if out, err := t.Old.DescribeUserPool(ctx, &cognito.DescribeUserPoolInput{UserPoolId: &t.OldPoolID}); err != nil {
 		s.Errors[OldPool] = err
 	} else {

@@ -66,6 +66,7 @@ type Snapshot struct {
 	NewGroups  []string                   // of the new pool's
 
 	Function    string         // the trigger function: its name or its ARN, without version or alias
+	Guard       string         // the guard of the sign-up: its name or its ARN
 	ProbeClient string         // the app client that probes sign in by; empty if nothing is probed
 	Errors      map[Part]error // why a part is nil
 

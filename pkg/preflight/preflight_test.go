@@ -53,7 +53,7 @@ func faultless(t *testing.T) *Snapshot {
 		NewPool:  pool(newPoolID, "eu-west-1"),
 		NewMFA:   &cognito.GetUserPoolMfaConfigOutput{},
 		Policy:   parse(t, statement(newPoolARN)),
-		Function: "stack-MigrateFunction-1", ProbeClient: "1web",
+		Function: "stack-MigrateFunction-1", Guard: "stack-GuardFunction-1", ProbeClient: "1web",
 		OldGroups: []string{"editors"}, NewGroups: []string{"editors", "new ones"},
 		OldClient: &types.UserPoolClientType{
 			ClientId: aws.String("1old"), ClientName: aws.String("migration"),
@@ -429,6 +429,13 @@ func TestRules(t *testing.T) {
 		{"second_factor_not_carried", "dropped", []change{mfa(after, types.UserPoolMfaTypeOptional)}, "", nil},
 		{"new_open_sign_up", "by default", []change{func(s *Snapshot) { s.NewPool.AdminCreateUserConfig = nil }}, newPoolID, nil},
 		{"new_open_sign_up", "administrators alone", nil, "", nil},
+		{"new_open_sign_up", "guarded", []change{func(s *Snapshot) {
+			s.NewPool.AdminCreateUserConfig = nil
+			s.NewPool.LambdaConfig.PreSignUp = aws.String("arn:aws:lambda:eu-west-1:123456789012:function:stack-GuardFunction-1")
+		}}, "", nil},
+		{"new_open_sign_up", "by another function", []change{func(s *Snapshot) {
+			s.NewPool.AdminCreateUserConfig, s.NewPool.LambdaConfig.PreSignUp = nil, aws.String(otherArn)
+		}}, newPoolID, []string{"new_pre_sign_up"}},
 		{"password_policy", "longer, with symbols", []change{func(s *Snapshot) {
 			s.NewPool.Policies.PasswordPolicy = &types.PasswordPolicyType{MinimumLength: aws.Int32(12), RequireNumbers: true, RequireSymbols: true}
 		}}, "at least 12 characters, symbols", nil},

@@ -64,14 +64,22 @@ func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(name string) bool { return slices.Contains(b, name) })
 }
 
-// functionARN is the trigger function's ARN. A pool and its triggers share a Region, and here an account.
-func functionARN(s Snapshot) string {
-	if arn.IsARN(s.Function) {
-		return s.Function
+// functionARN is the trigger function's ARN.
+func functionARN(s Snapshot) string { return arnOf(s, s.Function) }
+
+// arnOf is the ARN of a function that is named by its name or its ARN. A pool and its triggers share a Region, and here an account.
+func arnOf(s Snapshot, name string) string {
+	if arn.IsARN(name) {
+		return name
 	}
 	function := poolARN(s.NewPool)
-	function.Service, function.Resource = "lambda", "function:"+s.Function
+	function.Service, function.Resource = "lambda", "function:"+name
 	return function.String()
+}
+
+// guarded tells whether the new pool asks the guard about who signs up.
+func guarded(s Snapshot) bool {
+	return s.Guard != "" && aws.ToString(lambdaConfig(s.NewPool).PreSignUp) == arnOf(s, s.Guard)
 }
 
 // poolARN is a pool's ARN; it is zero if Cognito gave none.

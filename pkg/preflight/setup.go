@@ -45,11 +45,11 @@ var operationRules = []rule{
 		id: "new_open_sign_up", severity: Warning, needs: NewPool,
 		check: func(s Snapshot) []string {
 			closed := s.NewPool.AdminCreateUserConfig != nil && s.NewPool.AdminCreateUserConfig.AllowAdminCreateUserOnly
-			return when(!closed, aws.ToString(s.NewPool.Id))
+			return when(!closed && !guarded(s), aws.ToString(s.NewPool.Id))
 		},
 		what: "Anybody can sign up at the new pool while users are still to come",
 		why:  "A stranger can take the username or address of an old user who has not moved. That user can't move any more: the new pool knows the name already, and asks nobody.",
-		mend: "New pool → Sign-up → Self-service sign-up → Edit: off, until the migration is over. Or refuse the names of the old pool's users in a PreSignUp trigger, for PreSignUp_SignUp alone." + byCLI,
+		mend: "New pool → Sign-up → Self-service sign-up → Edit: off, until the migration is over. Or attach the guard: New pool → Extensions → Lambda triggers → Add → Sign-up → Pre sign-up, and choose this stack's GuardFunctionArn." + byCLI,
 		docs: api + "API_AdminCreateUserConfigType.html",
 	},
 	{

@@ -108,6 +108,11 @@ func (p *Pool) SetTriggers(ctx context.Context, triggers map[string]*Trigger) er
 	return p.set(ctx, "Triggers", triggers)
 }
 
+// SetPreSignUpOfMigrations sets Config.PreSignUpOfMigrations.
+func (p *Pool) SetPreSignUpOfMigrations(ctx context.Context, source string) error {
+	return p.set(ctx, "PreSignUpOfMigrations", source)
+}
+
 // SetPageSize makes ListUsers give at most so many users a page, even if the request asks for more; zero lifts that limit.
 func (p *Pool) SetPageSize(ctx context.Context, users int) error {
 	return p.set(ctx, "PageSize", users)

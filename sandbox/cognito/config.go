@@ -46,6 +46,9 @@ type Config struct {
 	// ClientSecrets are the app client's secrets, the newest last: none, one, or two during a rotation.
 	ClientSecrets []string
 
+	// PreSignUpOfMigrations is the source by which the pre sign-up trigger is called when a user migrates; empty: it is not called.
+	PreSignUpOfMigrations string
+
 	// The pool's triggers, or nil.
 	UserMigration, PreSignUp, PreAuthentication *Trigger
 }

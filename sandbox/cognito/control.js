@@ -8,7 +8,7 @@ const { attributesToRecord } = require("cognito-local/lib/services/userPoolServi
 const { setFlows, setSecrets } = require("./client");
 const { setRates } = require("./limits");
 const { setPageSize } = require("./list");
-const { clock } = require("./settings");
+const { clock, config } = require("./settings");
 const { attach, fold } = require("./shape");
 const { countFailures, newUser, pool } = require("./users");
 
@@ -53,6 +53,9 @@ const settings = {
   ClientSecrets: setSecrets,
   ExplicitAuthFlows: setFlows,
   PageSize: setPageSize,
+  PreSignUpOfMigrations(source) {
+    config.PreSignUpOfMigrations = source;
+  },
   Rates: setRates,
   Triggers: attach,
 };

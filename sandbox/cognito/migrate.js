@@ -8,7 +8,7 @@ const { exception, userNotFound } = require("./exceptions");
 const { misfit } = require("./schema");
 const { config } = require("./settings");
 const { aliasAttributes, fold, foldAttributes, nameUser, usernameAttributes } = require("./shape");
-const { callTrigger } = require("./trigger");
+const { callTrigger, preSignUp } = require("./trigger");
 const { newUser, pool } = require("./users");
 
 // This exception answers for a user whom the pool refuses. PreventUserExistenceErrors does not mask it.
@@ -38,10 +38,10 @@ async function migrate(triggerSource, typed, request) {
   if (!response) throw failed();
   if (!response.userAttributes) return null;
   // Of simultaneous first sign-ins one creates the user. To the others it is a user who exists.
-  return pool.find(typed) ?? create(fold(typed), response, request?.password);
+  return pool.find(typed) ?? (await create(fold(typed), response, request));
 }
 
-function create(typed, response, password) {
+async function create(typed, response, request) {
   checkParameters(response);
   const { username, ...answered } = foldAttributes(response.userAttributes);
   if ("sub" in answered) throw refuse("Cannot modify the non-mutable attribute sub");
@@ -49,8 +49,16 @@ function create(typed, response, password) {
   const { Username, Attributes } = nameUser(username ?? typed, answered, refuse);
   const reason = misfit(Attributes, pool.options.SchemaAttributes) ?? missing(response.enableSMSMFA, Attributes);
   if (reason) throw refuse(reason);
+  // Users of real pools report that the pre sign-up trigger is called after a migration, and not by which source.
+  // https://foxy.io/blog/using-migration-and-pre-signup-triggers-with-aws-cognito
+  if (config.PreSignUpOfMigrations) {
+    await preSignUp(config.PreSignUpOfMigrations, { ClientMetadata: request?.clientMetadata }, Username, Attributes);
+    const meanwhile = pool.find(typed);
+    if (meanwhile) return meanwhile;
+  }
   pool.take(Username, Attributes, response.forceAliasCreation === true, refuse);
 
+  const password = request?.password;
   // CONFIRMED keeps the password of the sign-in; else the user has to set a new one.
   const confirmed = password && response.finalUserStatus === "CONFIRMED";
   const user = newUser({

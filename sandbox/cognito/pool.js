@@ -21,7 +21,7 @@ const { checkLengths, throttle } = require("./limits");
 const { listUsers } = require("./list");
 const { confirmForgotPassword, forgotPassword, newCode } = require("./recovery");
 const { clock, config } = require("./settings");
-const { signUp } = require("./signup");
+const { adminCreateUser, signUp } = require("./signup");
 const { tokenGenerator, triggers } = require("./tokens");
 const { clients, pool } = require("./users");
 
@@ -66,6 +66,7 @@ async function listUserPoolClients(ctx, { UserPoolId }) {
 
 const operations = {
   AdminAddUserToGroup: adminAddUserToGroup,
+  AdminCreateUser: adminCreateUser,
   AdminListGroupsForUser: adminListGroupsForUser,
   ConfirmForgotPassword: confirmForgotPassword,
   CreateGroup: createGroup,

@@ -4,13 +4,13 @@
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
 
 const { attributesToRecord } = require("cognito-local/lib/services/userPoolService");
+const { userToResponseObject } = require("cognito-local/lib/targets/responses");
 
 const { exception, invalidParameter, notAuthorized } = require("./exceptions");
 const { newCode } = require("./recovery");
 const { misfit } = require("./schema");
-const { config } = require("./settings");
 const { fold, foldAttributes, nameUser } = require("./shape");
-const { callTrigger } = require("./trigger");
+const { preSignUp } = require("./trigger");
 const { newUser, pool } = require("./users");
 
 const exists = (message) => exception("UsernameExistsException", message);
@@ -26,7 +26,7 @@ async function signUp(_ctx, req) {
   const reason = misfit(Attributes, pool.options.SchemaAttributes);
   if (reason) throw invalidParameter(reason);
   pool.take(Username, Attributes, false, exists);
-  const { autoConfirmUser, ...verified } = await preSignUp(req, Username, Attributes);
+  const { autoConfirmUser, ...verified } = await preSignUp("PreSignUp_SignUp", req, Username, Attributes);
 
   const verify = { email: verified.autoVerifyEmail, phone_number: verified.autoVerifyPhone };
   for (const name of Object.keys(verify).filter((name) => verify[name])) {
@@ -41,22 +41,22 @@ async function signUp(_ctx, req) {
   return { UserConfirmed: autoConfirmUser === true, UserSub: Attributes.sub };
 }
 
-// An error from the trigger refuses the sign-up. An address that it verifies moves from the user who has it as an alias.
+// An administrator makes a user, with a temporary password. Addresses may be verified, and what the trigger answers is ignored, unless it is
+// an error.
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-sign-up.html
-async function preSignUp(req, userName, { sub, ...userAttributes }) {
-  if (!config.PreSignUp) return {};
-  const answer = await callTrigger(
-    "PreSignUp",
-    "PreSignUp_SignUp",
-    userName,
-    {
-      userAttributes,
-      validationData: req.ValidationData ? attributesToRecord(req.ValidationData) : null,
-      ...(req.ClientMetadata && { clientMetadata: req.ClientMetadata }),
-    },
-    { autoConfirmUser: false, autoVerifyEmail: false, autoVerifyPhone: false },
-  );
-  return answer?.response ?? {};
+async function adminCreateUser(_ctx, req) {
+  const given = foldAttributes(attributesToRecord(req.UserAttributes ?? []));
+  if ("sub" in given) throw invalidParameter("Cannot modify the non-mutable attribute sub");
+  const { Username, Attributes } = nameUser(fold(req.Username), given, invalidParameter);
+  const reason = misfit(Attributes, pool.options.SchemaAttributes);
+  if (reason) throw invalidParameter(reason);
+  pool.take(Username, Attributes, req.ForceAliasCreation === true, exists);
+  await preSignUp("PreSignUp_AdminCreateUser", req, Username, Attributes);
+  pool.take(Username, Attributes, req.ForceAliasCreation === true, exists);
+  const user = newUser({ Username, Attributes, Password: req.TemporaryPassword, Status: "FORCE_CHANGE_PASSWORD" });
+  pool.put(user);
+  return { User: userToResponseObject(user) };
 }
 
-module.exports = { signUp };
+module.exports = { adminCreateUser, signUp };

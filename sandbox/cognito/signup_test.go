@@ -168,3 +168,78 @@ func TestThePreSignUpTrigger(t *testing.T) {
 		t.Errorf("a phone number that is none is verified: %s (%s)", got, preSignUpPage)
 	}
 }
+
+// The trigger is called for whom an administrator makes; its error refuses the user, and nothing else that it answers counts.
+func TestThePreSignUpTriggerForAdministrators(t *testing.T) {
+	t.Parallel()
+	var event []byte
+	answer, functionError := `{"response":{"autoConfirmUser":true,"autoVerifyPhone":true}}`, false
+	pool := start(t, cognito.Config{AliasAttributes: []string{"email"}, PreSignUp: function(t, func(w http.ResponseWriter, e []byte) {
+		event = e
+		if functionError {
+			w.Header().Set("X-Amz-Function-Error", "Unhandled")
+		}
+		_, _ = io.WriteString(w, answer)
+	})})
+	create := func(username string) string {
+		_, err := client(pool).AdminCreateUser(t.Context(), &idp.AdminCreateUserInput{
+			UserPoolId: aws.String(poolID), Username: &username, TemporaryPassword: aws.String("right"), MessageAction: types.MessageActionTypeSuppress,
+			UserAttributes: []types.AttributeType{
+				{Name: aws.String("email"), Value: aws.String(username + "@example.com")}, {Name: aws.String("email_verified"), Value: aws.String("true")},
+			},
+		})
+		return outcome("created", err)
+	}
+	if got := create("ann"); got != "created" || theUser(t, pool).Status != "FORCE_CHANGE_PASSWORD" {
+		t.Errorf("%s: %s, %+v", preSignUpPage, got, theUser(t, pool))
+	}
+	sent := decode(t, event).(map[string]any)
+	attributes := sent["request"].(map[string]any)["userAttributes"].(map[string]any)
+	if sent["triggerSource"] != "PreSignUp_AdminCreateUser" || attributes["email_verified"] != "true" {
+		t.Errorf("%s: %v", preSignUpPage, sent)
+	}
+	answer, functionError = `{"errorMessage":"no"}`, true
+	if got := create("bob"); got != "UserLambdaValidationException: PreSignUp failed with error no." {
+		t.Errorf("%s: %s", preSignUpPage, got)
+	}
+	if got := create("ann"); got != "UsernameExistsException: User already exists" {
+		t.Errorf("%s: %s", reference+"API_AdminCreateUser.html", got)
+	}
+}
+
+// Users of real pools report that a migration calls the trigger as well, and not by which source.
+// https://foxy.io/blog/using-migration-and-pre-signup-triggers-with-aws-cognito
+func TestThePreSignUpTriggerInAMigration(t *testing.T) {
+	t.Parallel()
+	var event []byte
+	pool := start(t, cognito.Config{
+		PreSignUpOfMigrations: "PreSignUp_SignUp",
+		UserMigration: function(t, func(w http.ResponseWriter, _ []byte) {
+			_, _ = io.WriteString(w, `{"response":{"userAttributes":{"email":"ann@example.com","email_verified":"true"},"finalUserStatus":"CONFIRMED"}}`)
+		}),
+		PreSignUp: function(t, func(w http.ResponseWriter, e []byte) {
+			if event = e; strings.Contains(string(e), `"bob"`) {
+				w.Header().Set("X-Amz-Function-Error", "Unhandled")
+				_, _ = io.WriteString(w, `{"errorMessage":"no"}`)
+				return
+			}
+			_, _ = w.Write(e)
+		}),
+	})
+	if got := signIn(t, pool, "ann", "right"); got != "signed in" || !strings.Contains(string(event), `"email_verified":"true"`) {
+		t.Errorf("%s: %s", got, event)
+	}
+	if got := signIn(t, pool, "bob", "right"); got != "UserLambdaValidationException: PreSignUp failed with error no." {
+		t.Error(got)
+	}
+	if len(users(t, pool)) != 1 {
+		t.Errorf("a user who was refused was created: %+v", users(t, pool))
+	}
+	event = nil
+	if err := pool.SetPreSignUpOfMigrations(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := signIn(t, pool, "bob", "right"); got != "signed in" || event != nil {
+		t.Errorf("%s, and the trigger was called: %s", got, event)
+	}
+}

@@ -3,6 +3,8 @@
 // Calls of the pool's Lambda functions.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
 
+const { attributesToRecord } = require("cognito-local/lib/services/userPoolService");
+
 const { exception } = require("./exceptions");
 const { config } = require("./settings");
 const { region } = require("./shape");
@@ -61,4 +63,23 @@ const signInData = (metadata) => ({
   ...(metadata && { clientMetadata: metadata }),
 });
 
-module.exports = { callTrigger, signInData };
+// Asks the pre sign-up trigger about a new user. An error refuses the user. An address that it verifies moves from the user who has it as an
+// alias.
+// https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-sign-up.html
+async function preSignUp(triggerSource, req, userName, { sub, ...userAttributes }) {
+  if (!config.PreSignUp) return {};
+  const answer = await callTrigger(
+    "PreSignUp",
+    triggerSource,
+    userName,
+    {
+      userAttributes,
+      validationData: req.ValidationData ? attributesToRecord(req.ValidationData) : null,
+      ...(req.ClientMetadata && { clientMetadata: req.ClientMetadata }),
+    },
+    { autoConfirmUser: false, autoVerifyEmail: false, autoVerifyPhone: false },
+  );
+  return answer?.response ?? {};
+}
+
+module.exports = { callTrigger, preSignUp, signInData };

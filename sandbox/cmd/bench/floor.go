@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,39 +18,22 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// floor makes the calls for each user that it reads, as a plain SDK user would, and writes how long they took, in nanoseconds.
-func floor(ctx context.Context) error {
+// floor makes the calls of a sign-in, or of a sign-up, for each line that it reads, as a plain SDK user would, and writes how long they took,
+// in nanoseconds.
+func floor(ctx context.Context, of string) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
 	}
 	pool, ledger := cognitoidp.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg)
-	users := bufio.NewScanner(os.Stdin)
-	for users.Scan() {
-		var username, password, sub string
-		if _, err := fmt.Sscan(users.Text(), &username, &password, &sub); err != nil {
-			return err
-		}
+	calls := map[string]func([]string) error{
+		"sign-in": func(line []string) error { return signInAlone(ctx, pool, ledger, line[0], line[1], line[2]) },
+		"sign-up": func(line []string) error { return signUpAlone(ctx, pool, line[0], line[1]) },
+	}[of]
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
 		began := time.Now()
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.Go(func() error {
-			_, err := pool.AdminInitiateAuth(groupCtx, &cognitoidp.AdminInitiateAuthInput{
-				UserPoolId: aws.String(os.Getenv("USER_POOL_ID")), ClientId: aws.String(os.Getenv("APP_CLIENT_ID")),
-				AuthFlow:       cognitotypes.AuthFlowTypeAdminUserPasswordAuth,
-				AuthParameters: map[string]string{"USERNAME": username, "PASSWORD": password},
-			})
-			return err
-		})
-		group.Go(func() error {
-			_, err := pool.AdminGetUser(groupCtx, &cognitoidp.AdminGetUserInput{
-				UserPoolId: aws.String(os.Getenv("USER_POOL_ID")), Username: &username,
-			})
-			return err
-		})
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		if _, err := ledger.TransactWriteItems(ctx, threeItems(sub)); err != nil {
+		if err := calls(strings.Fields(lines.Text())); err != nil {
 			return err
 		}
 		took := time.Since(began)
@@ -58,7 +43,51 @@ func floor(ctx context.Context) error {
 		}
 		fmt.Println(int64(took), int64(processor))
 	}
-	return users.Err()
+	return lines.Err()
+}
+
+func signInAlone(ctx context.Context, pool *cognitoidp.Client, ledger *dynamodb.Client, username, password, sub string) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		_, err := pool.AdminInitiateAuth(groupCtx, &cognitoidp.AdminInitiateAuthInput{
+			UserPoolId: aws.String(os.Getenv("USER_POOL_ID")), ClientId: aws.String(os.Getenv("APP_CLIENT_ID")),
+			AuthFlow:       cognitotypes.AuthFlowTypeAdminUserPasswordAuth,
+			AuthParameters: map[string]string{"USERNAME": username, "PASSWORD": password},
+		})
+		return err
+	})
+	group.Go(func() error { return getUser(groupCtx, pool, username) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	_, err := ledger.TransactWriteItems(ctx, threeItems(sub))
+	return err
+}
+
+// signUpAlone asks about a stranger: nobody is found.
+func signUpAlone(ctx context.Context, pool *cognitoidp.Client, username, email string) error {
+	var group errgroup.Group
+	for _, name := range []string{username, email} {
+		group.Go(func() error {
+			var missing *cognitotypes.UserNotFoundException
+			if err := getUser(ctx, pool, name); !errors.As(err, &missing) {
+				return fmt.Errorf("%s is no stranger: %w", name, err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		_, err := pool.ListUsers(ctx, &cognitoidp.ListUsersInput{
+			UserPoolId: aws.String(os.Getenv("USER_POOL_ID")), Filter: aws.String(fmt.Sprintf("email = %q", email)),
+		})
+		return err
+	})
+	return group.Wait()
+}
+
+func getUser(ctx context.Context, pool *cognitoidp.Client, username string) error {
+	_, err := pool.AdminGetUser(ctx, &cognitoidp.AdminGetUserInput{UserPoolId: aws.String(os.Getenv("USER_POOL_ID")), Username: &username})
+	return err
 }
 
 // threeItems is a transaction of the size of ours.

@@ -54,7 +54,7 @@ func run(ctx context.Context) error {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "floor":
-			return floor(ctx)
+			return floor(ctx, os.Args[2])
 		case "idle":
 			return idle(ctx)
 		}
@@ -68,7 +68,16 @@ func run(ctx context.Context) error {
 	t.SetOutputMirror(os.Stdout)
 	t.AppendHeader(table.Row{"", "this function", "floor", ""})
 	for _, delay := range cognitoDelays {
-		if err := b.compare(ctx, t, delay); err != nil {
+		b.delay(delay, writeDelay)
+		name := fmt.Sprintf("sign-in, %v a Cognito call and %v a write", delay, writeDelay)
+		if err := b.compare(t, name, func() (time.Duration, error) { return b.signIn(ctx) }, func() (time.Duration, error) { return b.signInAlone(ctx) }); err != nil {
+			return err
+		}
+	}
+	for _, delay := range cognitoDelays {
+		b.delay(delay, writeDelay)
+		name := fmt.Sprintf("sign-up of a stranger past the guard, %v a Cognito call", delay)
+		if err := b.compare(t, name, func() (time.Duration, error) { return b.signUp(ctx) }, b.signUpAlone); err != nil {
 			return err
 		}
 	}
@@ -85,12 +94,14 @@ func run(ctx context.Context) error {
 }
 
 type bench struct {
-	sandbox *sandbox.Sandbox
-	stack   *sandbox.Stack
-	floor   *floorProcess
-	bar     *progressbar.ProgressBar
-	users   int
-	client  http.Client
+	sandbox   *sandbox.Sandbox
+	stack     *sandbox.Stack
+	floor     *floorProcess // of sign-ins
+	signUps   *floorProcess // the floor of sign-ups
+	bar       *progressbar.ProgressBar
+	users     int
+	strangers int
+	client    http.Client
 }
 
 func start(ctx context.Context) (*bench, error) {
@@ -98,10 +109,13 @@ func start(ctx context.Context) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{sandbox: sb, bar: progressbar.NewOptions(len(cognitoDelays)*pairs+2*hotSignIns+coldStarts,
+	b := &bench{sandbox: sb, bar: progressbar.NewOptions(2*len(cognitoDelays)*pairs+2*hotSignIns+coldStarts,
 		progressbar.OptionSetDescription("Measuring"), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionThrottle(100*time.Millisecond))}
 	if b.stack, err = sb.Deploy(ctx, "bench", rules); err == nil {
-		b.floor, err = startFloor(ctx, b.stack)
+		b.floor, err = startFloor(ctx, b.stack, "sign-in")
+	}
+	if err == nil {
+		b.signUps, err = startFloor(ctx, b.stack, "sign-up")
 	}
 	if err != nil {
 		sb.Close()
@@ -131,7 +145,12 @@ func (b *bench) signIn(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	url := b.sandbox.Lambda.Endpoint() + "/2015-03-31/functions/" + b.stack.Name + "-migrate/invocations"
+	return b.invoke(ctx, "migrate", event, `"CONFIRMED"`)
+}
+
+// invoke calls a function, whose answer has to hold a text, and returns how long that took.
+func (b *bench) invoke(ctx context.Context, function string, event []byte, want string) (time.Duration, error) {
+	url := b.sandbox.Lambda.Endpoint() + "/2015-03-31/functions/" + b.stack.Name + "-" + function + "/invocations"
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(event))
 	if err != nil {
 		return 0, err
@@ -144,8 +163,8 @@ func (b *bench) signIn(ctx context.Context) (time.Duration, error) {
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	took := time.Since(began)
-	if err == nil && !bytes.Contains(answer, []byte(`"CONFIRMED"`)) {
-		err = fmt.Errorf("the sign-in did not migrate: %s", answer)
+	if err == nil && !bytes.Contains(answer, []byte(want)) {
+		err = fmt.Errorf("%s answered %s", function, answer)
 	}
 	return took, err
 }
@@ -165,32 +184,57 @@ func (b *bench) delay(cognito, write time.Duration) {
 	b.sandbox.DynamoDBFaults.Set(fault.Rule{Kind: fault.Delay, Probability: 1, Delay: write})
 }
 
-func (b *bench) compare(ctx context.Context, t table.Writer, delay time.Duration) error {
-	b.delay(delay, writeDelay)
-	var ours, floors, ratios []float64
+// compare measures what the function does against the same calls alone, in turn.
+func (b *bench) compare(t table.Writer, name string, ours, alone func() (time.Duration, error)) error {
+	var took, floors, ratios []float64
 	for i := range pairs + 5 {
-		signIn, err := b.signIn(ctx)
+		with, err := ours()
 		if err != nil {
 			return err
 		}
-		u, err := b.newUser(ctx)
-		if err != nil {
-			return err
-		}
-		alone, _, err := b.floor.signIn(u)
+		without, err := alone()
 		if err != nil {
 			return err
 		}
 		if i >= 5 { // after the connections stand
-			ours, floors = append(ours, milliseconds(signIn)), append(floors, milliseconds(alone))
-			ratios = append(ratios, float64(signIn)/float64(alone))
+			took, floors = append(took, milliseconds(with)), append(floors, milliseconds(without))
+			ratios = append(ratios, float64(with)/float64(without))
 			_ = b.bar.Add(1)
 		}
 	}
-	name := fmt.Sprintf("sign-in, %v a Cognito call and %v a write", delay, writeDelay)
-	t.AppendRow(table.Row{name + ": median", ms(median(ours)), ms(median(floors)), fmt.Sprintf("%+.1f %%", 100*(median(ratios)-1))})
-	t.AppendRow(table.Row{name + ": 95th percentile", ms(percentile(ours, 95)), ms(percentile(floors, 95)), ""})
+	t.AppendRow(table.Row{name + ": median", ms(median(took)), ms(median(floors)), fmt.Sprintf("%+.1f %%", 100*(median(ratios)-1))})
+	t.AppendRow(table.Row{name + ": 95th percentile", ms(percentile(took, 95)), ms(percentile(floors, 95)), ""})
 	return nil
+}
+
+func (b *bench) signInAlone(ctx context.Context) (time.Duration, error) {
+	u, err := b.newUser(ctx)
+	if err != nil {
+		return 0, err
+	}
+	took, _, err := b.floor.calls(u.Username, u.Password, u.Sub)
+	return took, err
+}
+
+// signUp calls the guard as Cognito does when a stranger signs up, and returns how long that took.
+func (b *bench) signUp(ctx context.Context) (time.Duration, error) {
+	b.strangers++
+	event, err := json.Marshal(map[string]any{
+		"version": "1", "triggerSource": "PreSignUp_SignUp", "region": sandbox.Region, "userPoolId": sandbox.NewPoolID,
+		"userName": fmt.Sprintf("stranger%06d", b.strangers), "callerContext": map[string]string{"clientId": sandbox.NewClientID},
+		"request":  map[string]any{"userAttributes": map[string]string{"email": fmt.Sprintf("stranger%06d@example.com", b.strangers)}},
+		"response": map[string]any{"autoConfirmUser": false},
+	})
+	if err != nil {
+		return 0, err
+	}
+	return b.invoke(ctx, "guard", event, `"autoConfirmUser"`)
+}
+
+func (b *bench) signUpAlone() (time.Duration, error) {
+	b.strangers++
+	took, _, err := b.signUps.calls(fmt.Sprintf("stranger%06d", b.strangers), fmt.Sprintf("stranger%06d@example.com", b.strangers))
+	return took, err
 }
 
 // processor compares the processor time of the function's process with that of the floor's, and reads the function's memory.
@@ -223,7 +267,7 @@ func (b *bench) processor(ctx context.Context, t table.Writer) error {
 		if err != nil {
 			return err
 		}
-		if _, floorAfter, err = b.floor.signIn(u); err != nil {
+		if _, floorAfter, err = b.floor.calls(u.Username, u.Password, u.Sub); err != nil {
 			return err
 		}
 		if i == 0 {
@@ -334,18 +378,18 @@ func percentile(v []float64, p int) float64 {
 	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
 }
 
-// floorProcess makes the SDK calls of a sign-in, and nothing else, each time it is told to.
+// floorProcess makes the SDK calls of a sign-in, or of a sign-up, and nothing else, each time it is told to.
 type floorProcess struct {
 	in  io.Writer
 	out *bufio.Reader
 }
 
-func startFloor(ctx context.Context, stack *sandbox.Stack) (*floorProcess, error) {
+func startFloor(ctx context.Context, stack *sandbox.Stack, of string) (*floorProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "floor")
+	cmd := exec.CommandContext(ctx, self, "floor", of)
 	cmd.Env = append(os.Environ(), stack.Environ()...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -359,9 +403,9 @@ func startFloor(ctx context.Context, stack *sandbox.Stack) (*floorProcess, error
 	return &floorProcess{in: in, out: bufio.NewReader(out)}, cmd.Start() // it ends with its standard input
 }
 
-// signIn returns how long the calls took, and the processor time of the floor's process so far.
-func (f *floorProcess) signIn(u cognito.User) (took, processor time.Duration, err error) {
-	if _, err := fmt.Fprintln(f.in, u.Username, u.Password, u.Sub); err != nil {
+// calls returns how long the calls took, and the processor time of the floor's process so far.
+func (f *floorProcess) calls(with ...any) (took, processor time.Duration, err error) {
+	if _, err := fmt.Fprintln(f.in, with...); err != nil {
 		return 0, 0, err
 	}
 	line, err := f.out.ReadString('\n')

@@ -29,18 +29,21 @@ const description = {
   SchemaAttributes: schemaOf(config.SchemaAttributes),
   MfaConfiguration: config.MFA,
   AccountRecoverySetting: config.AccountRecoverySetting ?? undefined,
+  LambdaConfig: {},
+  ...config.Settings,
 };
 
 // Makes functions the pool's triggers; those of null are none any more.
 function attach(triggers) {
   Object.assign(config, triggers);
-  description.LambdaConfig = {
-    UserMigration: arnOf(config.UserMigration),
-    PreSignUp: arnOf(config.PreSignUp),
-    PreAuthentication: arnOf(config.PreAuthentication),
-  };
+  const functions = Object.entries(triggers).map(([trigger, called]) => [trigger, arnOf(called ?? undefined)]);
+  description.LambdaConfig = { ...description.LambdaConfig, ...Object.fromEntries(functions) };
 }
-attach({});
+const { UserMigration, PreSignUp, PreAuthentication } = config;
+attach({ UserMigration, PreSignUp, PreAuthentication });
+
+// The name of the function that a trigger calls, or undefined.
+const functionOf = (trigger) => description.LambdaConfig?.[trigger]?.split(":function:")[1];
 
 // A pool that is not case sensitive accepts usernames, email addresses and preferred usernames in any case, and gives them
 // out in lower case, to Lambda triggers as well. CaseSensitive is true if it is not set.
@@ -101,6 +104,7 @@ module.exports = {
   description,
   fold,
   foldAttributes,
+  functionOf,
   nameUser,
   region,
   signInAttributes,

@@ -8,8 +8,7 @@ const { attributesToRecord } = require("cognito-local/lib/services/userPoolServi
 const { exception, invalidParameter, notAuthorized } = require("./exceptions");
 const { newCode } = require("./recovery");
 const { misfit } = require("./schema");
-const { config } = require("./settings");
-const { fold, foldAttributes, nameUser } = require("./shape");
+const { fold, foldAttributes, functionOf, nameUser } = require("./shape");
 const { callTrigger } = require("./trigger");
 const { newUser, pool } = require("./users");
 
@@ -44,7 +43,7 @@ async function signUp(_ctx, req) {
 // An error from the trigger refuses the sign-up. An address that it verifies moves from the user who has it as an alias.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-sign-up.html
 async function preSignUp(req, userName, { sub, ...userAttributes }) {
-  if (!config.PreSignUp) return {};
+  if (!functionOf("PreSignUp")) return {};
   const answer = await callTrigger(
     "PreSignUp",
     "PreSignUp_SignUp",

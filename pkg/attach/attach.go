@@ -146,3 +146,32 @@ func encode(value any) json.RawMessage {
 	}
 	return text
 }
+
+// WithSettings returns the pool as it will be with the settings of another description of it. Facts, and AWS's own tags, stay.
+func (p Pool) WithSettings(other Pool) Pool {
+	is := func(setting bool) func(string, json.RawMessage) bool {
+		return func(name string, _ json.RawMessage) bool {
+			return (name == "Name" || !slices.Contains(shown, name)) == setting
+		}
+	}
+	changed, settings := maps.Clone(p), maps.Clone(other)
+	maps.DeleteFunc(changed, is(true))
+	maps.DeleteFunc(settings, is(false))
+	maps.Copy(changed, settings)
+
+	tags := Pool{}
+	for key, value := range other.object("UserPoolTags") {
+		if !isAWSTag(key) {
+			tags[key] = value
+		}
+	}
+	for key, value := range p.object("UserPoolTags") {
+		if isAWSTag(key) {
+			tags[key] = value
+		}
+	}
+	if len(tags) > 0 {
+		changed["UserPoolTags"] = encode(tags)
+	}
+	return changed
+}

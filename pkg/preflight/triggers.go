@@ -39,7 +39,7 @@ var triggerRules = []rule{
 		id: "permission_missing", severity: Error, needs: NewPool | FunctionPolicy,
 		check: func(s Snapshot) []string {
 			pool := poolARN(s.NewPool)
-			return when(!slices.ContainsFunc(s.Policy.Statement, func(st Statement) bool { return st.admits(pool) }), pool.String())
+			return when(!s.Policy.Admits(pool), pool.String())
 		},
 		what: "The new pool may not invoke the function",
 		why:  "Once the trigger is attached, every first sign-in fails with 'Exception migrating user'.",

@@ -36,10 +36,12 @@ const services = {
   tokenGenerator,
 };
 
+// GetUserPoolMfaConfig alone tells of authenticator apps.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DescribeUserPool.html
-const describeUserPool = () => ({
-  UserPool: { ...pool.options, EstimatedNumberOfUsers: Object.keys(pool.users).length },
-});
+function describeUserPool() {
+  const { SoftwareTokenMfaConfiguration, ...described } = pool.options;
+  return { UserPool: { ...described, EstimatedNumberOfUsers: Object.keys(pool.users).length } };
+}
 
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_GetCSVHeader.html
 const getCSVHeader = (_ctx, { UserPoolId }) => ({

@@ -3,38 +3,10 @@
 // The pool's settings, as UpdateUserPool changes them.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPool.html
 
-const { USER_POOL_AWS_DEFAULTS } = require("cognito-local/lib/services/cognitoService");
-
 const { exception, invalidParameter } = require("./exceptions");
-const { clock, config } = require("./settings");
+const { clock } = require("./settings");
+const { defaults } = require("./shape");
 const { pool } = require("./users");
-
-// The members that UpdateUserPool takes, with the values that they have by default.
-const defaults = {
-  AccountRecoverySetting: undefined,
-  AdminCreateUserConfig: { AllowAdminCreateUserOnly: false },
-  AutoVerifiedAttributes: undefined,
-  DeletionProtection: "INACTIVE",
-  DeviceConfiguration: undefined,
-  EmailConfiguration: { EmailSendingAccount: "COGNITO_DEFAULT" },
-  EmailVerificationMessage: undefined,
-  EmailVerificationSubject: undefined,
-  IssuerConfiguration: undefined,
-  KeyConfiguration: undefined,
-  LambdaConfig: {},
-  MfaConfiguration: "OFF",
-  Policies: USER_POOL_AWS_DEFAULTS.Policies,
-  PoolName: undefined,
-  SmsAuthenticationMessage: undefined,
-  SmsConfiguration: undefined,
-  SmsVerificationMessage: undefined,
-  UserAttributeUpdateSettings: undefined,
-  UserPoolAddOns: undefined,
-  UserPoolTags: {},
-  UserPoolTier: "ESSENTIALS",
-  VerificationMessageTemplate: { DefaultEmailOption: "CONFIRM_WITH_CODE" },
-  ...Object.fromEntries((config.NewSettings ?? []).map((name) => [name, undefined])),
-};
 
 // A setting that is not sent gets its default value.
 async function updateUserPool(_ctx, { UserPoolId, ...sent }) {
@@ -47,7 +19,7 @@ async function updateUserPool(_ctx, { UserPoolId, ...sent }) {
 
 // AWS does not say what Cognito does with a member that it does not know. Here it is refused.
 function check(sent) {
-  const unknown = Object.keys(sent).find((name) => !Object.hasOwn(defaults, name));
+  const unknown = Object.keys(sent).find((name) => name !== "PoolName" && !Object.hasOwn(defaults, name));
   if (unknown) throw exception("SerializationException", `Unknown member ${unknown}`);
   checkDays(sent);
   checkTags(sent);

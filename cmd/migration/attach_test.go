@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -173,6 +174,34 @@ func TestWhatAttachSays(t *testing.T) {
 	said := strings.ReplaceAll(stdout, savedFile(t), "FILE") + stderr
 	t.Chdir(here)
 	golden(t, said)
+}
+
+// The documented rights are those that attaching and detaching take, besides an operator's.
+func TestTheRightsToAttachAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/attaching.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```json\n(.*?)```").FindSubmatch(page)
+	var statements []struct{ Action any }
+	if block == nil || json.Unmarshal([]byte("["+string(block[1])+"]"), &statements) != nil {
+		t.Fatal("docs/attaching.md does not have the rights any more")
+	}
+	documented := map[string]bool{"lambda:InvokeFunction": true} // an operator's
+	for _, s := range statements {
+		for action := range strings.FieldsSeq(strings.Trim(fmt.Sprint(s.Action), "[]")) {
+			documented[action] = true
+		}
+	}
+	fake, _ := startPool(t, nil)
+	for _, command := range []string{"attach", "detach"} {
+		if _, stderr, code := tool(t, command, "--yes", "--stack=live"); code != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	if diff := cmp.Diff(documented, fake.actions); diff != "" {
+		t.Errorf("rights (-documented +taken):\n%s", diff)
+	}
 }
 
 // Every refusal leaves the pool alone, says why, and is none where its cause is not.

@@ -41,6 +41,7 @@ type fakeAWS struct {
 	calls   []call
 	regions []string         // that requests were signed for
 	filters []map[string]any // what CloudWatch Logs was asked
+	actions map[string]bool  // that the requests need the right to
 }
 
 // failure is what a function answers when it fails.
@@ -49,7 +50,7 @@ type failure string
 // startFake starts a fake, and directs all of the tool's AWS calls to it.
 func startFake(t *testing.T, answer func(function string, question map[string]any) any) *fakeAWS {
 	t.Helper()
-	f := &fakeAWS{answer: answer}
+	f := &fakeAWS{answer: answer, actions: map[string]bool{}}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	for name, value := range map[string]string{
@@ -66,6 +67,7 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	f.note(r)
 	f.regions = append(f.regions, strings.Split(scope+"///", "/")[2])
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/policy"):
@@ -79,6 +81,21 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		f.describe(w, r)
 	}
+}
+
+// note keeps which action a request needs the right to.
+func (f *fakeAWS) note(r *http.Request) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	action := "cognito-idp:" + operation
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/policy"):
+		action = "lambda:GetPolicy"
+	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/"):
+		action = "lambda:InvokeFunction"
+	case operation == "":
+		action = "cloudformation:" + r.FormValue("Action")
+	}
+	f.actions[action] = true
 }
 
 func (f *fakeAWS) invoke(w http.ResponseWriter, r *http.Request) {

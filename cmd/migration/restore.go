@@ -8,7 +8,7 @@ type restoreCommand struct {
 }
 
 func (restoreCommand) Help() string {
-	return example("migration restore eu-west-1_aB3dE5gH7-20260714T120000.000Z.json")
+	return example("migration restore eu-west-1_aB3dE5gH7-20260714T120000Z-1234567890.json")
 }
 
 func (c restoreCommand) Run(ctx context.Context, s *stack, out *output) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -134,13 +135,12 @@ func (s state) save(now time.Time) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	name = s.UserPool.ID() + "-" + now.UTC().Format("20060102T150405.000Z") + ".json"
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := os.CreateTemp(".", s.UserPool.ID()+"-"+now.UTC().Format("20060102T150405Z")+"-*.json")
 	if err != nil {
 		return "", fmt.Errorf("the settings as they are can't be saved, so nothing was changed: %w", err)
 	}
 	_, err = file.Write(append(text, '\n'))
-	return name, errors.Join(err, file.Close())
+	return filepath.Base(file.Name()), errors.Join(err, file.Close())
 }
 
 // saved reads a file that save wrote.

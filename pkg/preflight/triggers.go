@@ -14,7 +14,7 @@ var triggerRules = []rule{
 		check: func(s Snapshot) []string { return when(attached(s) == "", aws.ToString(s.NewPool.Id)) },
 		what:  "The trigger is not attached to the new pool yet",
 		why:   "Nobody migrates. Attach it when everything else is mended.",
-		mend:  "New pool → Extensions → Lambda triggers → Add → Authentication → Migrate user." + byCLI,
+		mend:  "migration attach. In the console: New pool → Extensions → Lambda triggers → Add → Authentication → Migrate user." + byCLI,
 		docs:  guide + "cognito-user-pools-working-with-lambda-triggers.html",
 	},
 	{

@@ -31,13 +31,8 @@ func (s settings) change(ctx context.Context, out *output, c consent, before, wa
 		return err
 	}
 	out.printf("What the pool was like is in %s\n", file)
-	if err := s.update(ctx, wanted.UserPool); err != nil {
+	if err := s.set(ctx, before, wanted); err != nil {
 		return s.failed(ctx, before, file, err)
-	}
-	if len(attach.Diff(before.UserPoolMfaConfig, wanted.UserPoolMfaConfig)) > 0 {
-		if err := s.setMFA(ctx, wanted.UserPoolMfaConfig); err != nil {
-			return s.failed(ctx, before, file, err)
-		}
 	}
 	after, err := s.look(ctx)
 	if err != nil {
@@ -53,6 +48,17 @@ func (s settings) change(ctx context.Context, out *output, c consent, before, wa
 	}
 	out.printf("The pool is as it should be, and nothing else has changed. Back again: migration restore %s\n", file)
 	return nil
+}
+
+// set updates the pool, and the second factors if those are to differ.
+func (s settings) set(ctx context.Context, before, wanted state) error {
+	if err := s.update(ctx, wanted.UserPool); err != nil {
+		return err
+	}
+	if len(attach.Diff(before.UserPoolMfaConfig, wanted.UserPoolMfaConfig)) == 0 {
+		return nil
+	}
+	return s.setMFA(ctx, wanted.UserPoolMfaConfig)
 }
 
 // isWrong tells whether a setting is not as it should be after an update. A setting that was not set, and now shows a value, is right: an

@@ -37,6 +37,7 @@ type commands struct {
 	Attach    attachCommand    `cmd:"" group:"Set up and operate" help:"Have the new pool call the stack's functions."`
 	Detach    detachCommand    `cmd:"" group:"Set up and operate" help:"Have the new pool call them no more."`
 	Restore   restoreCommand   `cmd:"" group:"Set up and operate" help:"Put a pool's settings back as a file has them."`
+	Smoke     smokeCommand     `cmd:"" group:"Set up and operate" help:"Try all of it on AWS, in throw-away pools and a throw-away stack."`
 	Logs      logsCommand      `cmd:"" group:"Set up and operate" help:"Print a function's log lines."`
 
 	Safeguards safeguardsCommand `cmd:"" group:"Keep the record" help:"Check whether what guards the record is still there."`

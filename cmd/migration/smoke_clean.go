@@ -17,6 +17,7 @@ import (
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"go.yaml.in/yaml/v3"
 )
 
 // leftover is something that a trial made.
@@ -142,12 +143,16 @@ func (m *smoke) removeStack(ctx context.Context, name string) error {
 	if err != nil {
 		return m.stack.explain(ctx, err)
 	}
+	retained, err := m.retained(ctx, name)
+	if err != nil {
+		return err
+	}
 	for _, r := range listed.StackResources {
-		id := aws.ToString(r.PhysicalResourceId)
-		if id == "" {
+		id, kind := aws.ToString(r.PhysicalResourceId), aws.ToString(r.ResourceType)
+		if id == "" || kind != bucket && !retained[aws.ToString(r.LogicalResourceId)] {
 			continue
 		}
-		if err := m.removeRetained(ctx, aws.ToString(r.ResourceType), id); err != nil {
+		if err := m.removeRetained(ctx, kind, id); err != nil {
 			return fmt.Errorf("%s %s: %w", aws.ToString(r.LogicalResourceId), id, err)
 		}
 	}
@@ -155,6 +160,32 @@ func (m *smoke) removeStack(ctx context.Context, name string) error {
 		return m.stack.explain(ctx, err)
 	}
 	return m.gone(ctx, name)
+}
+
+// retained returns the logical ids of what a stack leaves behind when it is deleted. A stack that was never made has no template.
+func (m *smoke) retained(ctx context.Context, name string) (map[string]bool, error) {
+	out, err := cloudformation.NewFromConfig(*m.stack.cfg).GetTemplate(ctx, &cloudformation.GetTemplateInput{
+		StackName: &name, TemplateStage: cfntypes.TemplateStageProcessed,
+	})
+	if status, _ := m.status(ctx, name); status == cfntypes.StackStatusReviewInProgress {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, m.stack.explain(ctx, err)
+	}
+	var template struct {
+		Resources map[string]struct {
+			DeletionPolicy string `yaml:"DeletionPolicy"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal([]byte(aws.ToString(out.TemplateBody)), &template); err != nil { // JSON is YAML
+		return nil, fmt.Errorf("the template of the stack %s: %w", name, err)
+	}
+	retained := map[string]bool{}
+	for id, resource := range template.Resources {
+		retained[id] = strings.HasPrefix(resource.DeletionPolicy, "Retain")
+	}
+	return retained, nil
 }
 
 // settled waits until CloudFormation is at rest with a stack: what it is making now would be left.
@@ -188,7 +219,10 @@ func (m *smoke) status(ctx context.Context, name string) (cfntypes.StackStatus, 
 	return out.Stacks[0].StackStatus, nil
 }
 
-// removeRetained removes a resource that its stack would leave, or could not remove.
+// bucket is what a stack can't remove as long as something is in it.
+const bucket = "AWS::S3::Bucket"
+
+// removeRetained removes a resource that its stack would leave, or empties a bucket.
 func (m *smoke) removeRetained(ctx context.Context, kind, id string) (err error) {
 	switch kind {
 	case "AWS::DynamoDB::Table":
@@ -197,7 +231,7 @@ func (m *smoke) removeRetained(ctx context.Context, kind, id string) (err error)
 		_, err = sqs.NewFromConfig(*m.stack.cfg).DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &id})
 	case "AWS::Logs::LogGroup":
 		_, err = cloudwatchlogs.NewFromConfig(*m.stack.cfg).DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &id})
-	case "AWS::S3::Bucket":
+	case bucket:
 		_, err = m.cli(ctx, "s3", "rm", "s3://"+id, "--recursive")
 		if err != nil && strings.Contains(err.Error(), "NoSuchBucket") {
 			err = nil

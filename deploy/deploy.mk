@@ -5,7 +5,7 @@
 $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(eval override export $(name) := $$(value $(name)))))
 
 .PHONY: deploy
-deploy: build ## Deploy to AWS: STACK=… USER_POOL_ID=… APP_CLIENT_ID=… NEW_USER_POOL_ID=… [BUCKET=…] [PARAMETERS='Mode=shadow …']
+deploy: build ## Deploy to AWS: STACK=… USER_POOL_ID=… APP_CLIENT_ID=… NEW_USER_POOL_ID=… [BUCKET=…] [PARAMETERS='Mode=shadow …'] [TAGS='team=identity …']
 	@deploy/deploy
 
 .PHONY: template-check

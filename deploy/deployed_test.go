@@ -297,17 +297,9 @@ type stack struct {
 // deploy starts an AWS of its own for the test and deploys the stack to it.
 func deploy(t *testing.T, sb *sandbox.Sandbox) stack {
 	t.Helper()
-	release, expanded := bundled(t), t.TempDir()
-	expand := exec.CommandContext(t.Context(), "python3", "testdata/expand.py", filepath.Join(release, "template.yaml"), release, expanded)
-	expand.Env = append(os.Environ(), "AWS_DEFAULT_REGION="+sandbox.Region)
-	if out, err := expand.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	s := stack{config: sandbox.Config(startMoto(t)), resources: map[string]string{}, binary: filepath.Join(t.TempDir(), "migration"), newPool: sb.New.Endpoint()}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, "../cmd/migration").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if out, stderr, err := s.make(t, "deploy", "TEMPLATE="+filepath.Join(expanded, "template.json"), "STACK="+stackName,
+	_, template := expanded(t)
+	s := stack{config: sandbox.Config(startMoto(t)), resources: map[string]string{}, binary: tool(t), newPool: sb.New.Endpoint()}
+	if out, stderr, err := s.make(t, "deploy", "TEMPLATE="+template, "STACK="+stackName,
 		"USER_POOL_ID="+sandbox.OldPoolID, "APP_CLIENT_ID="+sandbox.OldClientID, "NEW_USER_POOL_ID="+sandbox.NewPoolID); err != nil {
 		t.Fatalf("make deploy: %v\n%s%s", err, out, stderr)
 	}
@@ -330,6 +322,28 @@ func deploy(t *testing.T, sb *sandbox.Sandbox) stack {
 		s.resources[r.LogicalID] = r.PhysicalID
 	}
 	return s
+}
+
+// expanded returns a folder with what a release holds, and the template of it without SAM.
+func expanded(t *testing.T) (release, template string) {
+	t.Helper()
+	release, out := bundled(t), t.TempDir()
+	expand := exec.CommandContext(t.Context(), "python3", "testdata/expand.py", filepath.Join(release, "template.yaml"), release, out)
+	expand.Env = append(os.Environ(), "AWS_DEFAULT_REGION="+sandbox.Region)
+	if text, err := expand.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return release, filepath.Join(out, "template.json")
+}
+
+// tool builds the operator's tool, and returns its path.
+func tool(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "migration")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../cmd/migration").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
 }
 
 // bundled returns a folder with what a release holds of the stack: the packaged template, and a zip for each function. The functions are

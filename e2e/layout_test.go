@@ -44,6 +44,7 @@ func goList(t *testing.T, patterns ...string) []goPackage {
 // the tool down to the pure heart.
 var layers = map[string][]string{
 	"pkg/migration":                    {},
+	"pkg/attach":                       {},
 	"pkg/config":                       {},
 	"pkg/function":                     {"pkg/redact"},
 	"pkg/emf":                          {},
@@ -77,8 +78,8 @@ var layers = map[string][]string{
 	"pkg/report":                       {"pkg/census", "pkg/config", "pkg/ledger", "pkg/ledger/journal", "pkg/migration", "pkg/probe", "pkg/progress", "pkg/readiness", "pkg/redact", "pkg/request", "pkg/version"},
 	"pkg/safeguard":                    {"pkg/redact"},
 	"pkg/replay":                       {"pkg/emf", "pkg/ledger", "pkg/ledger/spool", "pkg/migration", "pkg/redact"},
-	// The tool asks the functions. It reaches no table, and no pool but to list users for the operator.
-	"cmd/migration": {"pkg/census", "pkg/history", "pkg/importcsv", "pkg/ledger", "pkg/ledger/journal", "pkg/listusers", "pkg/migration", "pkg/preflight", "pkg/probe", "pkg/progress", "pkg/readiness", "pkg/version"},
+	// The tool asks the functions. It reaches no table, and no pool but to attach the trigger and to list users for the operator.
+	"cmd/migration": {"pkg/attach", "pkg/census", "pkg/history", "pkg/importcsv", "pkg/ledger", "pkg/ledger/journal", "pkg/listusers", "pkg/migration", "pkg/preflight", "pkg/probe", "pkg/progress", "pkg/readiness", "pkg/version"},
 	"pkg/readiness": {},
 }
 
@@ -106,10 +107,11 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-// The pure heart and readiness know no clock, no I/O and no AWS.
+// The pure heart, attach and readiness know no clock, no I/O and no AWS.
 func TestHeartIsPure(t *testing.T) {
 	t.Parallel()
 	for path, beyond := range map[string][]string{
+		"pkg/attach":    {},
 		"pkg/migration": {},
 		"pkg/readiness": {"gonum.org/v1/gonum/mathext"},
 	} {

@@ -348,10 +348,10 @@ func (st *Stack) register(name, function string) {
 }
 
 func (st *Stack) deploy(name, function string) error {
-	timeout, environ := time.Minute, st.Environ()
+	timeout, policy, environ := time.Minute, "", st.Environ()
 	switch function {
 	case "migrate", "guard":
-		timeout = 5 * time.Second // what Cognito waits
+		timeout, policy = 5*time.Second, mayInvoke(st.env["NEW_USER_POOL_ID"]) // what Cognito waits
 	case "maintain":
 		timeout = 15 * time.Minute // as the template has it
 	case "probe":
@@ -365,7 +365,16 @@ func (st *Stack) deploy(name, function string) error {
 	}
 	return st.sandbox.Lambda.Deploy(lambda.Function{
 		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: environ, Concurrency: 100,
+		Policy: policy,
 	})
+}
+
+// mayInvoke is what the template's MigratePermission makes of a function's policy.
+func mayInvoke(pool string) string {
+	return `{"Version":"2012-10-17","Statement":[{"Sid":"new-pool","Effect":"Allow",` +
+		`"Principal":{"Service":"cognito-idp.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"*",` +
+		`"Condition":{"StringEquals":{"AWS:SourceAccount":"123456789012"},` +
+		`"ArnLike":{"AWS:SourceArn":"arn:aws:cognito-idp:` + Region + `:123456789012:userpool/` + pool + `"}}}]}`
 }
 
 // Environ returns the variables that the stack's functions get, as NAME=value.

@@ -79,6 +79,12 @@ func isUnknownStack(api smithy.APIError) bool {
 	return api.ErrorCode() == "ValidationError" && strings.HasPrefix(message, "Stack ") && strings.HasSuffix(message, "does not exist")
 }
 
+// isUnknownStackError is isUnknownStack of any error.
+func isUnknownStackError(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && isUnknownStack(api)
+}
+
 // cause returns the innermost reason why there was no answer, without what the SDK wraps around it.
 func cause(err error) error {
 	var request *url.Error

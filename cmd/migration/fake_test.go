@@ -31,12 +31,17 @@ type fakeAWS struct {
 	lines   []string                                           // of every log group, the first the oldest
 
 	parameters map[string]string                                // of the stack
+	resources  []string                                         // of the stack, besides those that every stack has
+	owners     map[string]string                                // stacks by what they own besides
+	policies   map[string]string                                // of functions
 	cognito    func(operation string, input map[string]any) any // JSON
+	exact      bool                                             // Cognito is asked with json.Number for a number
 
 	mu      sync.Mutex
 	calls   []call
 	regions []string         // that requests were signed for
 	filters []map[string]any // what CloudWatch Logs was asked
+	actions map[string]bool  // that the requests need the right to
 }
 
 // failure is what a function answers when it fails.
@@ -45,7 +50,7 @@ type failure string
 // startFake starts a fake, and directs all of the tool's AWS calls to it.
 func startFake(t *testing.T, answer func(function string, question map[string]any) any) *fakeAWS {
 	t.Helper()
-	f := &fakeAWS{answer: answer}
+	f := &fakeAWS{answer: answer, actions: map[string]bool{}}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	for name, value := range map[string]string{
@@ -62,8 +67,11 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	f.note(r)
 	f.regions = append(f.regions, strings.Split(scope+"///", "/")[2])
 	switch {
+	case strings.HasSuffix(r.URL.Path, "/policy"):
+		f.getPolicy(w, r)
 	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/"):
 		f.invoke(w, r)
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AWSCognitoIdentityProviderService."):
@@ -73,6 +81,21 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		f.describe(w, r)
 	}
+}
+
+// note keeps which action a request needs the right to.
+func (f *fakeAWS) note(r *http.Request) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	action := "cognito-idp:" + operation
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/policy"):
+		action = "lambda:GetPolicy"
+	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/"):
+		action = "lambda:InvokeFunction"
+	case operation == "":
+		action = "cloudformation:" + r.FormValue("Action")
+	}
+	f.actions[action] = true
 }
 
 func (f *fakeAWS) invoke(w http.ResponseWriter, r *http.Request) {
@@ -97,10 +120,23 @@ func (f *fakeAWS) invoke(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
+func (f *fakeAWS) getPolicy(w http.ResponseWriter, r *http.Request) {
+	policy, ok := f.policies[strings.Split(r.URL.Path, "/")[3]]
+	if !ok {
+		w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
+		w.WriteHeader(http.StatusNotFound)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]string{"Policy": policy, "Message": "no policy"})
+}
+
 func (f *fakeAWS) askCognito(w http.ResponseWriter, r *http.Request) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	var input map[string]any
-	_ = json.NewDecoder(r.Body).Decode(&input)
+	decoder := json.NewDecoder(r.Body)
+	if f.exact {
+		decoder.UseNumber()
+	}
+	_ = decoder.Decode(&input)
 	if refused, ok := f.refuse[operation]; ok {
 		w.WriteHeader(http.StatusBadRequest)
 		_ = json.NewEncoder(w).Encode(map[string]string{"__type": refused[0], "message": refused[1]})
@@ -113,6 +149,10 @@ func (f *fakeAWS) askCognito(w http.ResponseWriter, r *http.Request) {
 func (f *fakeAWS) describe(w http.ResponseWriter, r *http.Request) {
 	name, action := r.FormValue("StackName"), r.FormValue("Action")
 	refused, ok := f.refuse[action]
+	if id := r.FormValue("PhysicalResourceId"); id != "" {
+		f.describeOwner(w, id)
+		return
+	}
 	if !ok && name != "live" && name != "bare" {
 		refused, ok = [2]string{"ValidationError", "Stack with id " + name + " does not exist"}, true
 	}
@@ -130,7 +170,7 @@ func (f *fakeAWS) describe(w http.ResponseWriter, r *http.Request) {
 			"</DescribeStacksResult></DescribeStacksResponse>", &members)
 		return
 	}
-	for _, id := range []string{"ReportFunction", "InspectFunction", "CensusFunction", "JournalFunction", "MaintainFunction", "MigrateLogGroup", "MaintainLogGroup", "ReplayLogGroup"} {
+	for _, id := range append(f.resources, "MigrateFunction", "ReportFunction", "InspectFunction", "CensusFunction", "JournalFunction", "MaintainFunction", "MigrateLogGroup", "MaintainLogGroup", "ReplayLogGroup") {
 		if name == "live" {
 			fmt.Fprintf(&members, "<member><LogicalResourceId>%[1]s</LogicalResourceId>"+
 				"<PhysicalResourceId>live-%[1]s</PhysicalResourceId></member>", id)
@@ -138,6 +178,22 @@ func (f *fakeAWS) describe(w http.ResponseWriter, r *http.Request) {
 	}
 	fmt.Fprintf(w, "<DescribeStackResourcesResponse><DescribeStackResourcesResult><StackResources>%s</StackResources>"+
 		"</DescribeStackResourcesResult></DescribeStackResourcesResponse>", &members)
+}
+
+// describeOwner says which stack has a resource.
+func (f *fakeAWS) describeOwner(w http.ResponseWriter, id string) {
+	refused, ok := f.refuse["DescribeOwner"]
+	if !ok && f.owners[id] == "" {
+		refused, ok = [2]string{"ValidationError", "Stack for " + id + " does not exist"}, true
+	}
+	if ok {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, "<ErrorResponse><Error><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", refused[0], escaped(refused[1]))
+		return
+	}
+	fmt.Fprintf(w, "<DescribeStackResourcesResponse><DescribeStackResourcesResult><StackResources><member><StackName>%s</StackName>"+
+		"<LogicalResourceId>Pool</LogicalResourceId></member></StackResources></DescribeStackResourcesResult></DescribeStackResourcesResponse>",
+		escaped(f.owners[id]))
 }
 
 func escaped(s string) string {

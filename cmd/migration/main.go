@@ -34,6 +34,10 @@ type commands struct {
 	Unconfirmed unconfirmedCommand `cmd:"" group:"For support" help:"List users migrated and not confirmed."`
 
 	Preflight preflightCommand `cmd:"" group:"Set up and operate" help:"Check how both pools are set up."`
+	Attach    attachCommand    `cmd:"" group:"Set up and operate" help:"Have the new pool call the stack's functions."`
+	Detach    detachCommand    `cmd:"" group:"Set up and operate" help:"Have the new pool call them no more."`
+	Restore   restoreCommand   `cmd:"" group:"Set up and operate" help:"Put a pool's settings back as a file has them."`
+	Smoke     smokeCommand     `cmd:"" group:"Set up and operate" help:"Try all of it on AWS, in throw-away pools and a throw-away stack."`
 	Logs      logsCommand      `cmd:"" group:"Set up and operate" help:"Print a function's log lines."`
 
 	Safeguards safeguardsCommand `cmd:"" group:"Keep the record" help:"Check whether what guards the record is still there."`
@@ -63,7 +67,7 @@ func example(line string) string { return "Example:\n\n    " + line }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], newOutput(os.Stdout, os.Stderr))
+	code := run(ctx, os.Args[1:], newOutput(os.Stdin, os.Stdout, os.Stderr))
 	stop()
 	os.Exit(code)
 }

@@ -21,15 +21,18 @@ import (
 
 // output prints answers and messages. It prints text from elsewhere without control characters.
 type output struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
+	answers        bool // a person answers at stdin
 	watched        bool // a person looks at stderr
 	colour         bool // of stdout
 }
 
 // newOutput uses bars and colours on a terminal only, and honours https://no-color.org.
-func newOutput(stdout, stderr *os.File) *output {
+func newOutput(stdin, stdout, stderr *os.File) *output {
 	return &output{
-		stdout: stdout, stderr: stderr, watched: term.IsTerminal(int(stderr.Fd())),
+		stdin: stdin, stdout: stdout, stderr: stderr,
+		answers: term.IsTerminal(int(stdin.Fd())), watched: term.IsTerminal(int(stderr.Fd())),
 		colour: term.IsTerminal(int(stdout.Fd())) && os.Getenv("NO_COLOR") == "",
 	}
 }

@@ -29,13 +29,18 @@ type stack struct {
 	cfg *aws.Config // once connected
 }
 
-// connect finds the Region and the credentials.
+// connect finds the Region and the credentials for a stack that is named.
 func (s *stack) connect(ctx context.Context) error {
-	if s.cfg != nil {
-		return nil
-	}
 	if s.name == "" {
 		return usageError{errors.New("no stack is named: use --stack=NAME, or set STACK")}
+	}
+	return s.signIn(ctx)
+}
+
+// signIn finds the Region and the credentials.
+func (s *stack) signIn(ctx context.Context) error {
+	if s.cfg != nil {
+		return nil
 	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx,
 		awsconfig.WithRegion(s.region), awsconfig.WithSharedConfigProfile(s.profile),
@@ -54,21 +59,32 @@ func (s *stack) connect(ctx context.Context) error {
 	return nil
 }
 
-// resource returns the physical id of one of the stack's resources. CloudFormation returns up to 100, and a migration has fewer.
+// resources returns the physical ids of the stack's resources. CloudFormation returns up to 100, and a migration has fewer.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
-func (s *stack) resource(ctx context.Context, logicalID string) (string, error) {
+func (s *stack) resources(ctx context.Context) (map[string]string, error) {
 	if err := s.connect(ctx); err != nil {
-		return "", err
+		return nil, err
 	}
 	client := cloudformation.NewFromConfig(*s.cfg)
 	out, err := client.DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &s.name})
 	if err != nil {
-		return "", s.explain(ctx, err)
+		return nil, s.explain(ctx, err)
 	}
+	ids := map[string]string{}
 	for _, r := range out.StackResources {
-		if id := aws.ToString(r.PhysicalResourceId); aws.ToString(r.LogicalResourceId) == logicalID && id != "" {
-			return id, nil
-		}
+		ids[aws.ToString(r.LogicalResourceId)] = aws.ToString(r.PhysicalResourceId)
+	}
+	return ids, nil
+}
+
+// resource returns the physical id of one of the stack's resources.
+func (s *stack) resource(ctx context.Context, logicalID string) (string, error) {
+	ids, err := s.resources(ctx)
+	if err != nil {
+		return "", err
+	}
+	if ids[logicalID] != "" {
+		return ids[logicalID], nil
 	}
 	return "", fmt.Errorf("the stack %s in Region %s has no %s: name the stack of a migration, and check that its deployment is complete",
 		s.name, s.cfg.Region, logicalID)
@@ -92,13 +108,15 @@ func (s *stack) function(ctx context.Context, name string) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := lambda.NewFromConfig(*s.cfg, func(o *lambda.Options) {
-		// Only a throttled call is tried again. After a lost answer the function may still be working on the question.
-		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-			o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes}}
-		})
-	})
+	client := lambda.NewFromConfig(*s.cfg, func(o *lambda.Options) { o.Retryer = onlyThrottled() })
 	return &function{stack: s, name: name, id: id, client: client}, nil
+}
+
+// onlyThrottled tries a call again only if it was throttled. After a lost answer it may have had its effect, or be at work still.
+func onlyThrottled() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes}}
+	})
 }
 
 // question is a request to a function. Empty fields are left out.

@@ -77,7 +77,7 @@ func Look(ctx context.Context, t Targets) Snapshot {
 	if s.NewMFA, err = t.New.GetUserPoolMfaConfig(ctx, &cognito.GetUserPoolMfaConfigInput{UserPoolId: &t.NewPoolID}); err != nil {
 		s.Errors[NewMFA] = err
 	}
-	if s.Policy, err = policy(ctx, t.Lambda, invoked(s)); err != nil {
+	if s.Policy, err = PolicyOf(ctx, t.Lambda, invoked(s)); err != nil {
 		s.Errors[FunctionPolicy] = err
 	}
 	if s.Variables, err = variables(ctx, t.Lambda, invoked(s)); err != nil {
@@ -110,7 +110,8 @@ func appClients(ctx context.Context, pools Cognito, pool string) ([]types.UserPo
 	return all, nil
 }
 
-func policy(ctx context.Context, functions Lambda, function string) (*ResourcePolicy, error) {
+// PolicyOf returns a function's policy; without one, an empty policy.
+func PolicyOf(ctx context.Context, functions Lambda, function string) (*ResourcePolicy, error) {
 	out, err := functions.GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &function})
 	var none *lambdatypes.ResourceNotFoundException
 	switch {

@@ -37,6 +37,11 @@ func (m *oneOrMany[T]) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &(*m)[0])
 }
 
+// Admits tells whether the function's policy lets Cognito call it for a pool.
+func (p ResourcePolicy) Admits(pool arn.ARN) bool {
+	return slices.ContainsFunc(p.Statement, func(st Statement) bool { return st.admits(pool) })
+}
+
 const cognitoService = "cognito-idp.amazonaws.com"
 
 // admits tells whether the statement lets Cognito call the function for a pool. A condition that is not about the calling

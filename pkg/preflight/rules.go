@@ -28,7 +28,7 @@ const (
 
 	// On the command line the two update calls are traps.
 	// https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-updating.html
-	byCLI       = " With the CLI, update-user-pool resets every setting that is not sent: send back all that describe-user-pool shows, as docs/deploying.md does to attach the trigger."
+	byCLI       = " With the CLI, update-user-pool resets every setting that is not sent: send back all that describe-user-pool shows."
 	byClientCLI = " With the CLI, update-user-pool-client resets every setting that is not sent: send back all that describe-user-pool-client shows but ClientSecret, CreationDate and LastModifiedDate."
 
 	newPool = "It can't be changed in a pool that exists: make another new pool."

@@ -14,7 +14,7 @@ var triggerRules = []rule{
 		check: func(s Snapshot) []string { return when(attached(s) == "", aws.ToString(s.NewPool.Id)) },
 		what:  "The trigger is not attached to the new pool yet",
 		why:   "Nobody migrates. Attach it when everything else is mended.",
-		mend:  "New pool → Extensions → Lambda triggers → Add → Authentication → Migrate user." + byCLI,
+		mend:  "migration attach. In the console: New pool → Extensions → Lambda triggers → Add → Authentication → Migrate user." + byCLI,
 		docs:  guide + "cognito-user-pools-working-with-lambda-triggers.html",
 	},
 	{
@@ -39,7 +39,7 @@ var triggerRules = []rule{
 		id: "permission_missing", severity: Error, needs: NewPool | FunctionPolicy,
 		check: func(s Snapshot) []string {
 			pool := poolARN(s.NewPool)
-			return when(!slices.ContainsFunc(s.Policy.Statement, func(st Statement) bool { return st.admits(pool) }), pool.String())
+			return when(!s.Policy.Admits(pool), pool.String())
 		},
 		what: "The new pool may not invoke the function",
 		why:  "Once the trigger is attached, every first sign-in fails with 'Exception migrating user'.",

@@ -1,5 +1,5 @@
-// Package cloudformation says which resources and parameters a stack has, as AWS CloudFormation's DescribeStackResources and
-// DescribeStacks do. It speaks the AWS query protocol.
+// Package cloudformation says which resources and parameters a stack has, and of which stack a resource is, as AWS CloudFormation's
+// DescribeStackResources and DescribeStacks do. It speaks the AWS query protocol.
 package cloudformation
 
 import (
@@ -112,14 +112,30 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		refuse("InvalidAction", "The action "+r.FormValue("Action")+" is not known here.")
 		return
 	}
-	name := r.FormValue("StackName")
+	name, resource := r.FormValue("StackName"), r.FormValue("PhysicalResourceId")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if resource != "" {
+		if name = s.stackOf(resource); name == "" {
+			refuse("ValidationError", "Stack for "+resource+" does not exist")
+			return
+		}
+	}
 	if s.stacks[name] == nil {
 		refuse("ValidationError", "Stack with id "+name+" does not exist")
 		return
 	}
 	_ = xml.NewEncoder(w).Encode(describe(name, s.stacks[name]))
+}
+
+// stackOf returns the name of the stack that has a resource, or "".
+func (s *Server) stackOf(physicalID string) string {
+	for _, name := range slices.Sorted(maps.Keys(s.stacks)) {
+		if slices.Contains(slices.Collect(maps.Values(s.stacks[name].resources)), physicalID) {
+			return name
+		}
+	}
+	return ""
 }
 
 const complete = "CREATE_COMPLETE"

@@ -13,7 +13,8 @@ const { exception, incorrect, invalidParameter, notAuthorized, userNotFound } = 
 const { checkLengths } = require("./limits");
 const { migrate } = require("./migrate");
 const { delivery } = require("./recovery");
-const { clock, config } = require("./settings");
+const { clock } = require("./settings");
+const { functionOf } = require("./shape");
 const { signTokens } = require("./tokens");
 const { callTrigger, signInData } = require("./trigger");
 const { countFailures, pool } = require("./users");
@@ -64,7 +65,7 @@ async function preAuthenticate(user, metadata) {
     const message = `PreAuthentication failed with error ${user.PreAuthenticationError}.`;
     throw exception("UserLambdaValidationException", message);
   }
-  if (!config.PreAuthentication) return;
+  if (!functionOf("PreAuthentication")) return;
   await callTrigger(
     "PreAuthentication",
     "PreAuthentication_Authentication",

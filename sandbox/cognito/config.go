@@ -51,6 +51,13 @@ type Config struct {
 
 	// The pool's triggers, or nil.
 	UserMigration, PreSignUp, PreAuthentication *Trigger
+	// LambdaEndpoint speaks Lambda's Invoke API. The pool calls the functions there that UpdateUserPool makes triggers.
+	LambdaEndpoint string
+
+	// Settings are more members of the pool's description, known or not, over those of the other fields.
+	Settings map[string]any
+	// NewSettings names those of them that UpdateUserPool takes although no SDK knows them. All others that none knows are only shown.
+	NewSettings []string
 }
 
 // Trigger is a Lambda function behind an endpoint that speaks Lambda's Invoke API.

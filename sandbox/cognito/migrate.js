@@ -7,7 +7,7 @@
 const { exception, userNotFound } = require("./exceptions");
 const { misfit } = require("./schema");
 const { config } = require("./settings");
-const { aliasAttributes, fold, foldAttributes, nameUser, usernameAttributes } = require("./shape");
+const { aliasAttributes, fold, foldAttributes, functionOf, nameUser, usernameAttributes } = require("./shape");
 const { callTrigger, preSignUp } = require("./trigger");
 const { newUser, pool } = require("./users");
 
@@ -19,7 +19,7 @@ const failed = () => refuse(`Exception migrating user in app client ${config.Cli
 // Asks the function about a user whom the pool does not find by the name that was typed, and creates that user from the
 // answer. Returns null if the function knows no such user.
 async function migrate(triggerSource, typed, request) {
-  if (!config.UserMigration) return null;
+  if (!functionOf("UserMigration")) return null;
   const answer = await callTrigger(
     "UserMigration",
     triggerSource,

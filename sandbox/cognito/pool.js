@@ -10,7 +10,6 @@ const { text } = require("node:stream/consumers");
 
 const { CognitoError, UnsupportedError } = require("cognito-local/lib/errors");
 const { CognitoServiceImpl } = require("cognito-local/lib/services/cognitoService");
-const { userPoolToResponseObject } = require("cognito-local/lib/targets/responses");
 const { Targets } = require("cognito-local/lib/targets/targets");
 
 const { passwordFlows, signIn } = require("./authentication");
@@ -23,6 +22,7 @@ const { confirmForgotPassword, forgotPassword, newCode } = require("./recovery")
 const { clock, config } = require("./settings");
 const { adminCreateUser, signUp } = require("./signup");
 const { tokenGenerator, triggers } = require("./tokens");
+const { updateUserPool } = require("./update");
 const { clients, pool } = require("./users");
 
 const cognito = new CognitoServiceImpl(null, clients, {}, null);
@@ -36,10 +36,12 @@ const services = {
   tokenGenerator,
 };
 
+// GetUserPoolMfaConfig alone tells of authenticator apps.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DescribeUserPool.html
-const describeUserPool = () => ({
-  UserPool: { ...userPoolToResponseObject(pool.options), EstimatedNumberOfUsers: Object.keys(pool.users).length },
-});
+function describeUserPool() {
+  const { SoftwareTokenMfaConfiguration, ...described } = pool.options;
+  return { UserPool: { ...described, EstimatedNumberOfUsers: Object.keys(pool.users).length } };
+}
 
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_GetCSVHeader.html
 const getCSVHeader = (_ctx, { UserPoolId }) => ({
@@ -78,6 +80,7 @@ const operations = {
   ListUserPoolClients: listUserPoolClients,
   ListUsers: listUsers,
   SignUp: signUp,
+  UpdateUserPool: updateUserPool,
 };
 const logger = { debug() {}, info() {}, warn() {}, error: console.error, child: () => logger };
 

@@ -11,13 +11,47 @@ const { clock, config } = require("./settings");
 
 const region = config.PoolID.split("_")[0];
 const account = "123456789012";
-const arnOf = (trigger) => trigger && `arn:aws:lambda:${region}:${account}:function:${trigger.Function}`;
+const arnOf = (trigger) => `arn:aws:lambda:${region}:${account}:function:${trigger.Function}`;
 const aliasAttributes = config.AliasAttributes ?? [];
 const usernameAttributes = config.UsernameAttributes ?? [];
+
+// The settings that UpdateUserPool takes, with the values that they have by default.
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPool.html
+const defaults = {
+  AccountRecoverySetting: undefined,
+  AdminCreateUserConfig: { AllowAdminCreateUserOnly: false },
+  AutoVerifiedAttributes: undefined,
+  DeletionProtection: "INACTIVE",
+  DeviceConfiguration: undefined,
+  EmailConfiguration: { EmailSendingAccount: "COGNITO_DEFAULT" },
+  EmailVerificationMessage: undefined,
+  EmailVerificationSubject: undefined,
+  IssuerConfiguration: undefined,
+  KeyConfiguration: undefined,
+  LambdaConfig: {},
+  MfaConfiguration: "OFF",
+  Policies: USER_POOL_AWS_DEFAULTS.Policies,
+  SmsAuthenticationMessage: undefined,
+  SmsConfiguration: undefined,
+  SmsVerificationMessage: undefined,
+  UserAttributeUpdateSettings: undefined,
+  UserPoolAddOns: undefined,
+  UserPoolTags: {},
+  UserPoolTier: "ESSENTIALS",
+  VerificationMessageTemplate: { DefaultEmailOption: "CONFIRM_WITH_CODE" },
+  ...Object.fromEntries((config.NewSettings ?? []).map((name) => [name, undefined])),
+};
+
+// The functions of triggers that have one, as LambdaConfig has them.
+function functionsOf(triggers) {
+  const names = ["UserMigration", "PreSignUp", "PreAuthentication"].filter((name) => triggers[name]);
+  return Object.fromEntries(names.map((name) => [name, arnOf(triggers[name])]));
+}
 
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolType.html
 const description = {
   ...USER_POOL_AWS_DEFAULTS,
+  ...defaults,
   Id: config.PoolID,
   Name: config.PoolID,
   Arn: `arn:aws:cognito-idp:${region}:${account}:userpool/${config.PoolID}`,
@@ -29,18 +63,19 @@ const description = {
   SchemaAttributes: schemaOf(config.SchemaAttributes),
   MfaConfiguration: config.MFA,
   AccountRecoverySetting: config.AccountRecoverySetting ?? undefined,
+  LambdaConfig: functionsOf(config),
+  ...config.Settings,
 };
 
 // Makes functions the pool's triggers; those of null are none any more.
 function attach(triggers) {
   Object.assign(config, triggers);
-  description.LambdaConfig = {
-    UserMigration: arnOf(config.UserMigration),
-    PreSignUp: arnOf(config.PreSignUp),
-    PreAuthentication: arnOf(config.PreAuthentication),
-  };
+  const others = Object.entries(description.LambdaConfig ?? {}).filter(([name]) => !Object.hasOwn(triggers, name));
+  description.LambdaConfig = { ...Object.fromEntries(others), ...functionsOf(triggers) };
 }
-attach({});
+
+// The name of the function that a trigger calls, or undefined.
+const functionOf = (trigger) => description.LambdaConfig?.[trigger]?.split(":function:")[1];
 
 // A pool that is not case sensitive accepts usernames, email addresses and preferred usernames in any case, and gives them
 // out in lower case, to Lambda triggers as well. CaseSensitive is true if it is not set.
@@ -98,9 +133,11 @@ function usernameAttribute(name, refuse) {
 module.exports = {
   aliasAttributes,
   attach,
+  defaults,
   description,
   fold,
   foldAttributes,
+  functionOf,
   nameUser,
   region,
   signInAttributes,

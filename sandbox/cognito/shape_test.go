@@ -103,7 +103,7 @@ func TestDescribeUserPoolTellsTheShape(t *testing.T) {
 		LambdaConfig: &types.LambdaConfigType{UserMigration: aws.String("arn:aws:lambda:eu-west-1:123456789012:function:migrate")},
 	}
 	others := cmpopts.IgnoreFields(types.UserPoolType{}, "SchemaAttributes", "CreationDate", "LastModifiedDate", "Policies",
-		"VerificationMessageTemplate", "EmailConfiguration", "AdminCreateUserConfig")
+		"VerificationMessageTemplate", "EmailConfiguration", "AdminCreateUserConfig", "DeletionProtection", "UserPoolTags", "UserPoolTier")
 	unexported := cmpopts.IgnoreUnexported(
 		types.UserPoolType{}, types.UsernameConfigurationType{}, types.AccountRecoverySettingType{}, types.RecoveryOptionType{},
 		types.LambdaConfigType{}, types.SchemaAttributeType{}, types.NumberAttributeConstraintsType{},

@@ -7,13 +7,13 @@ const { attributesToRecord } = require("cognito-local/lib/services/userPoolServi
 
 const { exception } = require("./exceptions");
 const { config } = require("./settings");
-const { region } = require("./shape");
+const { functionOf, region } = require("./shape");
 
 // Calls the function that is configured for a trigger, and returns its answer. Cognito waits 5 seconds and may call again; AWS
 // does not say how often. Here it is three times in all. An error that the function returns is an answer: it is not tried again.
 async function callTrigger(trigger, triggerSource, userName, request, response) {
-  const { Endpoint, Function } = config[trigger];
-  const url = `${Endpoint}/2015-03-31/functions/${encodeURIComponent(Function)}/invocations`;
+  const endpoint = config[trigger]?.Endpoint ?? config.LambdaEndpoint;
+  const url = `${endpoint}/2015-03-31/functions/${encodeURIComponent(functionOf(trigger))}/invocations`;
   const body = JSON.stringify(eventOf(triggerSource, userName, request, response));
   let cause;
   for (let tries = 0; tries < 3; tries++) {
@@ -67,7 +67,7 @@ const signInData = (metadata) => ({
 // alias.
 // https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-sign-up.html
 async function preSignUp(triggerSource, req, userName, { sub, ...userAttributes }) {
-  if (!config.PreSignUp) return {};
+  if (!functionOf("PreSignUp")) return {};
   const answer = await callTrigger(
     "PreSignUp",
     triggerSource,

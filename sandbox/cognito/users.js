@@ -83,6 +83,9 @@ class Pool extends UserPoolServiceImpl {
   async saveUser(_ctx, user) {
     this.put(user);
   }
+  async updateOptions(_ctx, options) {
+    Object.assign(this.options, options);
+  }
 }
 
 const clients = new MemoryStore();

@@ -45,6 +45,8 @@ type Function struct {
 	// Concurrency is how many environments there may be at once: what Lambda calls reserved concurrency. Zero stands for 32.
 	Concurrency int
 	MemoryMB    int // told to the function, not enforced; zero stands for 512
+	// Policy is the resource-based policy, as JSON, or "". It is told, not enforced.
+	Policy string
 }
 
 // Stats is what has happened to a function since it was deployed. The counts mean what the CloudWatch metrics of the same
@@ -80,6 +82,8 @@ func Start(w io.Writer) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", s.invoke)
+	mux.HandleFunc("GET /2015-03-31/functions/{name}/policy", s.getPolicy)
+	mux.HandleFunc("GET /2015-03-31/functions/{name}/configuration", s.getFunctionConfiguration)
 	s.http.Handler = mux
 	go func() { _ = s.http.Serve(l) }()
 	return s, nil

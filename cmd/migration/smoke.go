@@ -234,10 +234,15 @@ func (m *smoke) until(ctx context.Context, patience time.Duration, look func(con
 			pause = min(pause, 200*time.Millisecond)
 		}
 		if smithytime.SleepWithContext(ctx, pause) != nil {
-			return fmt.Errorf("not within %s", patience)
+			return notWithin(patience)
 		}
 	}
 }
+
+// notWithin says that something did not happen in time.
+type notWithin time.Duration
+
+func (d notWithin) Error() string { return fmt.Sprintf("not within %s", time.Duration(d)) }
 
 // tags are those of everything that is made.
 func (m *smoke) tags() map[string]string { return map[string]string{smokeTag: m.run} }

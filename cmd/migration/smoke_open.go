@@ -78,8 +78,12 @@ func (m *smoke) witnessed(ctx context.Context) (string, error) {
 		}
 		return len(seen) > 0, nil
 	})
-	if err != nil {
+	var late notWithin
+	switch {
+	case errors.As(err, &late):
 		return "none within a minute, of two migrations and a later sign-in", nil
+	case err != nil:
+		return "", err
 	}
 	var counts []string
 	for _, source := range slices.Sorted(maps.Keys(seen)) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -66,7 +67,7 @@ func (s State) Apply(e migration.Event) State {
 		}
 		if json.Unmarshal([]byte(e.Evidence), &census) == nil {
 			next.CensusAt = census.StartedAt
-			next.Counts = append(s.Counts[:len(s.Counts):len(s.Counts)], Count{ledger.Day(census.StartedAt), census.Old.Users, census.Old.Remaining})
+			next.Counts = append(slices.Clone(s.Counts), Count{ledger.Day(census.StartedAt), census.Old.Users, census.Old.Remaining})
 		}
 	case Verdict:
 		var verdict struct {

@@ -180,28 +180,6 @@ func TestTheGuardReadsAllPages(t *testing.T) {
 	}
 }
 
-// A name in another case is found in an old pool that minds case, if the app says what was typed.
-func TestTheGuardKnowsWhatWasTyped(t *testing.T) {
-	t.Parallel()
-	fold := &types.UsernameConfigurationType{CaseSensitive: aws.Bool(false)}
-	sb, err := sandbox.StartWith(t.Context(), 1, io.Discard, sandbox.Pools{New: cognito.Config{UsernameConfiguration: fold}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sb.Close()
-	if err := sb.Old.Put(t.Context(), cognito.User{Username: "Dee"}); err != nil {
-		t.Fatal(err)
-	}
-	guarded(t, sb, map[string]string{"TYPED_NAME": "typed"})
-	_, err = sb.NewPoolClient().SignUp(t.Context(), &cognitoidp.SignUpInput{
-		ClientId: aws.String(sandbox.NewClientID), Username: aws.String("Dee"), Password: aws.String("Stranger-password-1"),
-		ClientMetadata: map[string]string{"typed": "Dee"},
-	})
-	if got := read(t, err); got != signInInstead {
-		t.Errorf("reads %q", got)
-	}
-}
-
 // No migration is refused by the guard, whether or not Cognito calls it then, and by whichever source; nor is a user whom an administrator
 // makes.
 func TestTheGuardRefusesNoMigration(t *testing.T) {

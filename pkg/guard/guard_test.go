@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -177,4 +179,50 @@ func TestMistakesNameTheVariable(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
+}
+
+// Each name is looked for once, as it was typed if the app says so; an address also in lower case.
+func TestWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	const metadata = `,"clientMetadata":{"typed":"Ada"}`
+	for _, tt := range []struct {
+		typed, attributes string
+		want              []string
+	}{
+		{"", `{}`, []string{"name ada"}},
+		{"typed", `{}`, []string{"name Ada"}},
+		{"other", `{}`, []string{"name ada"}},
+		{"", `{"email":"a@x"}`, []string{"name ada", "name a@x", "email a@x"}},
+		{"", `{"email":"A@X","phone_number":"+1","custom:note":"n"}`, []string{"name ada", "name A@X", "email A@X", "email a@x", "name +1", "phone_number +1"}},
+		{"", `{"email":"ada"}`, []string{"name ada", "email ada"}},
+	} {
+		config := guard.Config{NewUserPoolID: pool, Budget: time.Second, OldPoolBudget: time.Second, LedgerBudget: time.Second, TypedName: tt.typed}
+		old := &asked{}
+		h := guard.New(config, old, record("", 0), slog.New(slog.DiscardHandler), time.Now)
+		payload := strings.Replace(event("PreSignUp_SignUp", tt.attributes), `,"validationData"`, metadata+`,"validationData"`, 1)
+		if _, err := h.Invoke(t.Context(), []byte(payload)); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(tt.want)
+		if slices.Sort(old.about); !slices.Equal(old.about, tt.want) {
+			t.Errorf("%s, %q: asked about %q, want %q", tt.attributes, tt.typed, old.about, tt.want)
+		}
+	}
+}
+
+// asked writes down what it is asked about.
+type asked struct {
+	mu    sync.Mutex
+	about []string
+}
+
+func (a *asked) Lookup(ctx context.Context, name string) migration.Answer {
+	return a.LookupAddress(ctx, "name", name)
+}
+
+func (a *asked) LookupAddress(_ context.Context, address migration.Address, value string) migration.Answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.about = append(a.about, string(address)+" "+value)
+	return reason(migration.UnknownUser)()
 }

@@ -84,8 +84,8 @@ var oldUsers = []cognito.User{
 	{Username: "out", Disabled: true},
 }
 
-// Nobody takes the username, email address or phone number of an old user who has not moved, by whatever kind of pool, and strangers sign
-// up as ever.
+// Nobody takes the username, email address or phone number of an old user who has not moved, in pools of all kinds. Strangers sign up as
+// before.
 func TestNobodyTakesAnOldUsersName(t *testing.T) {
 	fold := &types.UsernameConfigurationType{CaseSensitive: aws.Bool(false)}
 	aliases := []string{"email", "phone_number"}
@@ -180,8 +180,7 @@ func TestTheGuardReadsAllPages(t *testing.T) {
 	}
 }
 
-// No migration is refused by the guard, whether or not Cognito calls it then, and by whichever source; nor is a user whom an administrator
-// makes.
+// The guard refuses no migration, whether or not Cognito calls it then, and by any source.
 func TestTheGuardRefusesNoMigration(t *testing.T) {
 	const link = "custom:old_sub"
 	for _, source := range []string{"", "PreSignUp_SignUp", "PreSignUp_AdminCreateUser", "PreSignUp_ExternalProvider", "PreSignUp_Tomorrow"} {

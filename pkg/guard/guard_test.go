@@ -77,7 +77,7 @@ func invoke(t *testing.T, rules string, old oldPool, l ledger, payload string) (
 	return string(out), failure, lines.String()
 }
 
-// Who signs up passes, is refused, or has to come again; whoever is made in another way passes.
+// Somebody who signs up passes, is refused, or has to come again. A user who is made in another way passes.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	const signIn, later = "SIGN_IN_INSTEAD", "TEMPORARILY_UNAVAILABLE"
@@ -142,7 +142,7 @@ func same(t *testing.T, name, sent, answer string) {
 	}
 }
 
-// What is no event of somebody who signs up at the new pool gets a fixed error; but whoever may be made in another way passes.
+// What is no event of somebody who signs up at the new pool gets a fixed error. A user who may be made in another way passes.
 func TestWhatIsNoEvent(t *testing.T) {
 	t.Parallel()
 	whole := event("PreSignUp_SignUp", "{}")

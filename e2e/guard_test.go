@@ -84,8 +84,8 @@ var oldUsers = []cognito.User{
 	{Username: "out", Disabled: true},
 }
 
-// Nobody takes the username, email address or phone number of an old user who has not moved, by whatever kind of pool, and strangers sign
-// up as ever.
+// Nobody takes the username, email address or phone number of an old user who has not moved, in pools of all kinds. Strangers sign up as
+// before.
 func TestNobodyTakesAnOldUsersName(t *testing.T) {
 	fold := &types.UsernameConfigurationType{CaseSensitive: aws.Bool(false)}
 	aliases := []string{"email", "phone_number"}
@@ -180,30 +180,7 @@ func TestTheGuardReadsAllPages(t *testing.T) {
 	}
 }
 
-// A name in another case is found in an old pool that minds case, if the app says what was typed.
-func TestTheGuardKnowsWhatWasTyped(t *testing.T) {
-	t.Parallel()
-	fold := &types.UsernameConfigurationType{CaseSensitive: aws.Bool(false)}
-	sb, err := sandbox.StartWith(t.Context(), 1, io.Discard, sandbox.Pools{New: cognito.Config{UsernameConfiguration: fold}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sb.Close()
-	if err := sb.Old.Put(t.Context(), cognito.User{Username: "Dee"}); err != nil {
-		t.Fatal(err)
-	}
-	guarded(t, sb, map[string]string{"TYPED_NAME": "typed"})
-	_, err = sb.NewPoolClient().SignUp(t.Context(), &cognitoidp.SignUpInput{
-		ClientId: aws.String(sandbox.NewClientID), Username: aws.String("Dee"), Password: aws.String("Stranger-password-1"),
-		ClientMetadata: map[string]string{"typed": "Dee"},
-	})
-	if got := read(t, err); got != signInInstead {
-		t.Errorf("reads %q", got)
-	}
-}
-
-// No migration is refused by the guard, whether or not Cognito calls it then, and by whichever source; nor is a user whom an administrator
-// makes.
+// The guard refuses no migration, whether or not Cognito calls it then, and by any source.
 func TestTheGuardRefusesNoMigration(t *testing.T) {
 	const link = "custom:old_sub"
 	for _, source := range []string{"", "PreSignUp_SignUp", "PreSignUp_AdminCreateUser", "PreSignUp_ExternalProvider", "PreSignUp_Tomorrow"} {

@@ -14,7 +14,7 @@ import (
 )
 
 type logsCommand struct {
-	Function string `arg:"" optional:"" default:"migrate" enum:"migrate,guard,report,inspect,census,journal,probe,maintain,replay,watch,confirm" help:"One of ${enum}."`
+	Function string `arg:"" optional:"" default:"migrate" enum:"migrate,report,inspect,census,journal,probe,guard,maintain,replay,watch,confirm" help:"One of ${enum}."`
 	Since    since  `default:"15m" placeholder:"15m" help:"How far to look back, such as 90s, 15m or 24h (default: ${default})."`
 	Failed   bool   `help:"Only attempts that failed, ERROR lines, time-outs and crashes."`
 	JSON     bool   `name:"json" help:"Print the lines as they are, Lambda's own included."`

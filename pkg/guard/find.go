@@ -70,8 +70,8 @@ func verified(e cognitoevent.PreSignUp) bool {
 	return false
 }
 
-// questions are those about the username and the addresses. By a name, the old pool finds whoever signs in by it, in any case if the pool
-// folds case. By an address, it also finds those who have it verified and sign in by another name.
+// questions are those about the username and the addresses. The old pool finds a user by each name that signs the user in, in any
+// case if the pool folds case. By an address it also finds those who have it verified and sign in by another name.
 func (h *Handler) questions(e cognitoevent.PreSignUp) []question {
 	var all []question
 	asked := map[string]bool{}

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -75,7 +77,7 @@ func invoke(t *testing.T, rules string, old oldPool, l ledger, payload string) (
 	return string(out), failure, lines.String()
 }
 
-// Who signs up passes, is refused, or has to come again; whoever is made in another way passes.
+// Somebody who signs up passes, is refused, or has to come again. A user who is made in another way passes.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	const signIn, later = "SIGN_IN_INSTEAD", "TEMPORARILY_UNAVAILABLE"
@@ -140,7 +142,7 @@ func same(t *testing.T, name, sent, answer string) {
 	}
 }
 
-// What is no event of somebody who signs up at the new pool gets a fixed error; but whoever may be made in another way passes.
+// What is no event of somebody who signs up at the new pool gets a fixed error. A user who may be made in another way passes.
 func TestWhatIsNoEvent(t *testing.T) {
 	t.Parallel()
 	whole := event("PreSignUp_SignUp", "{}")
@@ -177,4 +179,50 @@ func TestMistakesNameTheVariable(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
+}
+
+// Each name is looked for once, as it was typed if the app says so; an address also in lower case.
+func TestWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	const metadata = `,"clientMetadata":{"typed":"Ada"}`
+	for _, tt := range []struct {
+		typed, attributes string
+		want              []string
+	}{
+		{"", `{}`, []string{"name ada"}},
+		{"typed", `{}`, []string{"name Ada"}},
+		{"other", `{}`, []string{"name ada"}},
+		{"", `{"email":"a@x"}`, []string{"name ada", "name a@x", "email a@x"}},
+		{"", `{"email":"A@X","phone_number":"+1","custom:note":"n"}`, []string{"name ada", "name A@X", "email A@X", "email a@x", "name +1", "phone_number +1"}},
+		{"", `{"email":"ada"}`, []string{"name ada", "email ada"}},
+	} {
+		config := guard.Config{NewUserPoolID: pool, Budget: time.Second, OldPoolBudget: time.Second, LedgerBudget: time.Second, TypedName: tt.typed}
+		old := &asked{}
+		h := guard.New(config, old, record("", 0), slog.New(slog.DiscardHandler), time.Now)
+		payload := strings.Replace(event("PreSignUp_SignUp", tt.attributes), `,"validationData"`, metadata+`,"validationData"`, 1)
+		if _, err := h.Invoke(t.Context(), []byte(payload)); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(tt.want)
+		if slices.Sort(old.about); !slices.Equal(old.about, tt.want) {
+			t.Errorf("%s, %q: asked about %q, want %q", tt.attributes, tt.typed, old.about, tt.want)
+		}
+	}
+}
+
+// asked writes down what it is asked about.
+type asked struct {
+	mu    sync.Mutex
+	about []string
+}
+
+func (a *asked) Lookup(ctx context.Context, name string) migration.Answer {
+	return a.LookupAddress(ctx, "name", name)
+}
+
+func (a *asked) LookupAddress(_ context.Context, address migration.Address, value string) migration.Answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.about = append(a.about, string(address)+" "+value)
+	return reason(migration.UnknownUser)()
 }

@@ -30,7 +30,7 @@ type Result struct {
 }
 
 // pauses are those between the tries: a single throttled call is no outage.
-var pauses = []time.Duration{300 * time.Millisecond, 1200 * time.Millisecond}
+var pauses = []time.Duration{250 * time.Millisecond, 750 * time.Millisecond}
 
 // Run probes, in three tries at most. Ask signs in by a name, and returns why that was not answered as a probe; no reason if it was.
 func Run(ctx context.Context, ask func(ctx context.Context, name string) (Reason, error)) Result {

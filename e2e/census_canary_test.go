@@ -38,9 +38,9 @@ func TestCensusWritesNoPersonalData(t *testing.T) {
 	transactions := quoting
 	transactions.Operation = "TransactWriteItems"
 	own.DynamoDBFaults.Set(transactions)
-	takeCensus(t, stack, 0) // its confirmation goes to the spool
+	takeCensus(t, stack) // its confirmation goes to the spool
 	own.SQSFaults.Set(quoting)
-	takeCensus(t, stack, 0) // and into the log line
+	takeCensus(t, stack) // and into the log line
 	own.DynamoDBFaults.Set()
 	own.SQSFaults.Set()
 	for _, proxy := range []*fault.Proxy{own.NewFaults, own.OldFaults, own.DynamoDBFaults} {
@@ -51,7 +51,7 @@ func TestCensusWritesNoPersonalData(t *testing.T) {
 		_, _ = stack.Invoke(t.Context(), "census", []byte(fmt.Sprintf(`{"view":%q}`, canaries["email"])))
 		proxy.Set()
 	}
-	result := takeCensus(t, stack, 0)
+	result := takeCensus(t, stack)
 	var state json.RawMessage
 	s := store(stack)
 	if ok, err := s.KeptCensus(t.Context(), dynamo.CensusState, &state); err != nil || !ok {

@@ -162,10 +162,10 @@ func askCensus(t *testing.T, stack *sandbox.Stack, request string) (censusStatus
 }
 
 // takeCensus goes on until a census comes to its end.
-func takeCensus(t *testing.T, stack *sandbox.Stack, seconds int) census.Result {
+func takeCensus(t *testing.T, stack *sandbox.Stack) census.Result {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Minute); time.Now().Before(deadline); {
-		s, err := askCensus(t, stack, fmt.Sprintf(`{"view":"run","seconds":%d}`, seconds))
+		s, err := askCensus(t, stack, `{"view":"run"}`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +206,7 @@ func TestCensusIsExact(t *testing.T) {
 		t.Errorf("before the first, the report has %+v", r.Census)
 	}
 	began := time.Now()
-	got := takeCensus(t, stack, 0)
+	got := takeCensus(t, stack)
 	took := time.Since(began)
 	differ(t, want, got)
 	seen := own.OldFaults.Counts()
@@ -235,7 +235,7 @@ func TestVerifyAndRebuildLeaveTheCensus(t *testing.T) {
 	if _, failure := invoke(t, stack, event(migration.SignIn, "ada", "Right-password-1")); failure != "" {
 		t.Fatal(failure)
 	}
-	want := takeCensus(t, stack, 0)
+	want := takeCensus(t, stack)
 	if want.Old.Moved() != 1 || want.Old.Users != 1 {
 		t.Errorf("%+v", want.Old)
 	}

@@ -87,7 +87,7 @@ func TestImportedUsersAreConfirmed(t *testing.T) {
 		t.Fatal(failure)
 	}
 	importFiles(t, own, stack)
-	got := takeCensus(t, stack, 0)
+	got := takeCensus(t, stack)
 	if *got.New.Linked != 5 || *got.New.LinkedWithoutRecord != 4 || *got.New.Arrived != 0 || *got.New.ResetUnfinished != 0 || got.Old.Remaining != 5 {
 		t.Errorf("imported: %+v, %+v", got.New, got.Old)
 	}
@@ -98,7 +98,7 @@ func TestImportedUsersAreConfirmed(t *testing.T) {
 	own.OldFaults.Set(byName)
 	own.NewFaults.Set(byName)
 	for range 2 {
-		got = takeCensus(t, stack, 0)
+		got = takeCensus(t, stack)
 		if *got.New.LinkedWithoutRecord != 2 || *got.New.Arrived != 3 || got.Old.Remaining != 2 || got.Old.Statuses["confirmed"] != 3 {
 			t.Errorf("after the reset: %+v, %+v", got.New, got.Old)
 		}
@@ -152,18 +152,18 @@ func TestTheCensusConfirmsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Neither takes it; then the spool does; then the ledger, while the spool waits to be replayed.
-	if got := takeCensus(t, stack, 0); got.Old.Statuses["migrated"] != 3 || *got.New.Arrived != 3 {
+	if got := takeCensus(t, stack); got.Old.Statuses["migrated"] != 3 || *got.New.Arrived != 3 {
 		t.Errorf("%+v", got)
 	}
 	if err := own.SQSFaults.Refuse(false); err != nil {
 		t.Fatal(err)
 	}
-	takeCensus(t, stack, 0)
+	takeCensus(t, stack)
 	if n := len(stack.Spool.Messages()); n != 3 {
 		t.Errorf("%d confirmations are in the spool", n)
 	}
 	own.DynamoDBFaults.Set()
-	takeCensus(t, stack, 0)
+	takeCensus(t, stack)
 	for range 2 {
 		if err := stack.Replay(t.Context()); err != nil {
 			t.Fatal(err)
@@ -193,7 +193,7 @@ func TestAForgedLinkIsNoSub(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := takeCensus(t, stack, 0); *got.New.LinkedWithoutRecord != len(forged) || *got.New.Arrived != 0 {
+	if got := takeCensus(t, stack); *got.New.LinkedWithoutRecord != len(forged) || *got.New.Arrived != 0 {
 		t.Errorf("%+v", got.New)
 	}
 	written := stack.Logs("census") + string(tables(t, stack)) + fmt.Sprint(stack.Spool.Messages())

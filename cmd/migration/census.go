@@ -81,8 +81,11 @@ func printCensus(out *output, r census.Result) {
 		what string
 		n    *int
 	}{
-		{"arrived", r.New.Arrived}, {"reset of the password not finished", r.New.ResetUnfinished}, {"linked", r.New.Linked},
-		{"imported, without a password", r.New.LinkedWithoutRecord}, {"of whom no record knows", r.New.NoRecord},
+		{"arrived", r.New.Arrived},
+		{"reset of the password not finished", r.New.ResetUnfinished},
+		{"linked", r.New.Linked},
+		{"imported, without a password", r.New.LinkedWithoutRecord},
+		{"of whom no record knows", r.New.NoRecord},
 	} {
 		if linked.n != nil {
 			rows = append(rows, row(linked.what, *linked.n))

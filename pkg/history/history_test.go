@@ -42,7 +42,8 @@ func TestTell(t *testing.T) {
 		},
 		"reoffered": {
 			[]migration.Event{event(func(*migration.Event) {}), event(func(e *migration.Event) { e.At = noon.Add(time.Hour) })},
-			[]string{"Migrated", "asked for this user again"}, "",
+			[]string{"Migrated", "asked for this user again"},
+			"",
 		},
 		"confirmed": {
 			[]migration.Event{event(func(*migration.Event) {}), event(confirmation)}, []string{"Confirmed on 2026-07-14 12:00 UTC", "can sign in there. Nothing"}, "",

@@ -40,6 +40,8 @@ func (c *calls) count(stack *middleware.Stack) error {
 			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
 		case *dynamodb.ScanInput:
 			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
+		case *dynamodb.GetItemInput:
+			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
 		case *dynamodb.BatchGetItemInput:
 			input.ReturnConsumedCapacity = types.ReturnConsumedCapacityIndexes
 		}
@@ -57,6 +59,10 @@ func (c *calls) count(stack *middleware.Stack) error {
 				c.add(*output.ConsumedCapacity)
 			}
 		case *dynamodb.ScanOutput:
+			if output.ConsumedCapacity != nil {
+				c.add(*output.ConsumedCapacity)
+			}
+		case *dynamodb.GetItemOutput:
 			if output.ConsumedCapacity != nil {
 				c.add(*output.ConsumedCapacity)
 			}

@@ -18,6 +18,8 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
@@ -312,24 +314,8 @@ func TestAliveDaysAreExact(t *testing.T) {
 func TestTwoYearsOfProbesAreCheap(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
-	begin := time.Date(2024, 2, 20, 0, 0, 0, 0, time.UTC)
-	for hour := range 24 {
-		if err := store(stack).CountProbe(t.Context(), begin.Add(time.Duration(hour)*time.Hour), probe.Result{Answered: true}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out, err := local.DynamoDBClient().Scan(t.Context(), &dynamodb.ScanInput{TableName: &stack.Tables.ProgressTable})
-	if err != nil || len(out.Items) != 1 {
-		t.Fatalf("%d items, %v", len(out.Items), err)
-	}
 	const days = 730
-	for i := range days {
-		item := maps.Clone(out.Items[0])
-		item["sk"] = &dynamotypes.AttributeValueMemberS{Value: ledger.Day(begin.AddDate(0, 0, i))}
-		if _, err := local.DynamoDBClient().PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &stack.Tables.ProgressTable, Item: item}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	countProbes(t, stack, time.Date(2024, 2, 20, 0, 0, 0, 0, time.UTC), days)
 	counted := newCalls()
 	cfg := sandbox.Config(local.DynamoDB.Endpoint())
 	cfg.APIOptions = []func(*middleware.Stack) error{counted.count}
@@ -363,5 +349,35 @@ func TestTheReportHasTheProbes(t *testing.T) {
 		if diff := cmp.Diff(map[string]int{"ok": 2, "failed": 1, "none": 1}, got.Readiness.Evidence.Probed); diff != "" {
 			t.Errorf("days (-want +got):\n%s", diff)
 		}
+	}
+}
+
+// countProbes lays down days with a probe in each hour.
+func countProbes(t *testing.T, stack *sandbox.Stack, begin time.Time, days int) {
+	t.Helper()
+	for hour := range 24 {
+		if err := store(stack).CountProbe(t.Context(), begin.Add(time.Duration(hour)*time.Hour), probe.Result{Answered: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client, key := local.DynamoDBClient(), map[string]dynamotypes.AttributeValue{
+		"pk": &dynamotypes.AttributeValueMemberS{Value: "probe"}, "sk": &dynamotypes.AttributeValueMemberS{Value: ledger.Day(begin)},
+	}
+	out, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &stack.Tables.ProgressTable, Key: key})
+	if err != nil || out.Item == nil {
+		t.Fatalf("%v, %v", out, err)
+	}
+	var group errgroup.Group
+	group.SetLimit(16)
+	for i := range days {
+		item := maps.Clone(out.Item)
+		item["sk"] = &dynamotypes.AttributeValueMemberS{Value: ledger.Day(begin.AddDate(0, 0, i))}
+		group.Go(func() error {
+			_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &stack.Tables.ProgressTable, Item: item})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
 	}
 }

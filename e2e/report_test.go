@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -17,11 +18,17 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/census"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/fsck"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
+	reporting "github.com/cognito-user-migration/cognito-user-migration/pkg/report"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
@@ -126,7 +133,7 @@ func TestWidget(t *testing.T) {
 	}
 	for _, theme := range []string{"light", "dark"} {
 		html := query[string](t, stack, "report", fmt.Sprintf(`{"view":"html","widgetContext":{"theme":%q,"width":588}}`, theme))
-		for _, want := range []string{"2 of 5 users who came have moved", "<svg", `class="cm ` + theme + `"`} {
+		for _, want := range []string{"INCONCLUSIVE", "2 of 5 users who came have moved", `cwdb-no-default-styles ` + theme + `"`} {
 			if !strings.Contains(html, want) {
 				t.Errorf("%s: %q is missing", theme, want)
 			}
@@ -263,32 +270,62 @@ func TestClosingDays(t *testing.T) {
 	}
 }
 
-// Two years and a million users cost a report few reads.
+// Two years and a million users, with a census and a probe each day, cost a report few reads.
 func TestReportStaysCheap(t *testing.T) {
 	t.Parallel()
 	stack := deploy(t, nil)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
-	const years, users = 2, 1_000_000
-	countDays(t, stack.Tables.ProgressTable, today.AddDate(-years, 0, 0), today, users)
+	const days, users = 2 * 365, 1_000_000
+	first := today.AddDate(0, 0, -days)
+	countDays(t, stack.Tables.ProgressTable, first, today, users)
 	if _, err := fsck.New(store(stack)).Close(t.Context(), today.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	writeDays(t, stack, today, 1, 50) // not closed yet
+	countProbes(t, stack, first, days)
+	countCensuses(t, stack, first, days, users)
 
 	c := newCalls()
 	cfg := sandbox.Config(local.DynamoDB.Endpoint())
 	cfg.APIOptions = append(cfg.APIOptions, c.count)
-	p, err := progress.Collect(t.Context(), dynamo.New(cfg, stack.Tables, 10*time.Second), time.Now())
+	var declared reporting.Declared
+	if err := config.Parse(&declared, []string{"TOLERANCE=100", "OPENED=" + first.Format(time.DateOnly)}); err != nil {
+		t.Fatal(err)
+	}
+	collector := reporting.NewCollector(dynamo.New(cfg, stack.Tables, 10*time.Second), declared, probe.Config{}, empty{}, empty{}, slog.New(slog.DiscardHandler))
+	r, err := collector.Collect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Users.Seen() != users+50 || len(p.Days) < 365*years {
-		t.Errorf("%+v on %d days", p.Users, len(p.Days))
+	if r.Users.Seen() != users+50 || len(r.Days) < days || len(r.Remaining) != days || r.Census == nil || r.Readiness.Evidence.Probed.OK != days {
+		t.Errorf("%+v on %d days, %d censuses, %+v", r.Users, len(r.Days), len(r.Remaining), r.Readiness.Evidence)
 	}
 	units := c.units[stack.Tables.ProgressTable] + c.units["attention"]
 	t.Logf("%.1f read units", units)
 	if units == 0 || units > 100 {
 		t.Errorf("%.1f read units, want at most 100", units)
+	}
+}
+
+// empty is a queue without messages.
+type empty struct{}
+
+func (empty) Depth(context.Context) (int, error) { return 0, nil }
+
+// countCensuses lays down what the censuses of many days counted.
+func countCensuses(t *testing.T, stack *sandbox.Stack, first time.Time, days, users int) {
+	t.Helper()
+	var s journal.State
+	for i := range days {
+		s.Counts = append(s.Counts, journal.Count{Day: ledger.Day(first.AddDate(0, 0, i)), Users: users, Remaining: users - i*users/days})
+	}
+	origin := migration.Origin{ID: fmt.Sprint(names.Add(1)), At: time.Now()}
+	if _, err := journal.Append(t.Context(), store(stack), s, origin, journal.Verdict, readiness.Decision{Verdict: readiness.NotReady}); err != nil {
+		t.Fatal(err)
+	}
+	result := census.Result{StartedAt: time.Now(), FinishedAt: time.Now(), Complete: true, Old: census.OldPool{Counted: census.Counted{Users: users}}}
+	if err := store(stack).KeepCensus(t.Context(), dynamo.CensusResult, result); err != nil {
+		t.Fatal(err)
 	}
 }
 

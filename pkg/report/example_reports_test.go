@@ -73,26 +73,26 @@ func (e example) Verification(context.Context) (ledger.Verification, error) {
 	return e.verification, nil
 }
 
-// inAll is how many users moved before a day.
-func (e example) inAll(day int) int {
+// inAll is how many users moved in all.
+func (e example) inAll() int {
 	sum := 0
-	for d := range day {
+	for d := range e.days {
 		sum += e.moved(d)
 	}
 	return sum
 }
 
 func (e example) LastCensus(_ context.Context, result any) (bool, error) {
-	moved, unfinished := e.inAll(e.days), 0
+	moved := e.inAll()
 	confirmed := moved * 9 / 10
-	unfinished = moved - confirmed
+	unfinished := moved - confirmed
 	at := now.Add(-5 * time.Hour)
 	text, err := json.Marshal(census.Result{
 		StartedAt: at, FinishedAt: at.Add(20 * time.Minute), Complete: true,
 		Old: census.OldPool{
 			Counted: census.Counted{Users: e.users, Estimated: e.users}, Remaining: e.users - moved,
 			Statuses: map[string]int{
-				"confirmed": confirmed, "migrated": moved - confirmed, "blocked": e.blocked, "attempted": e.blocked,
+				"confirmed": confirmed, "migrated": unfinished, "blocked": e.blocked, "attempted": e.blocked,
 				census.NeverCame: e.users - moved - 2*e.blocked,
 			},
 		},
@@ -107,8 +107,10 @@ func (e example) LastCensus(_ context.Context, result any) (bool, error) {
 func (e example) Journal(context.Context) (journal.State, error) {
 	var s journal.State
 	if e.users > 0 {
+		left := e.users
 		for d := range e.days {
-			s.Counts = append(s.Counts, journal.Count{Day: ledger.Day(today.AddDate(0, 0, d+1-e.days)), Users: e.users, Remaining: e.users - e.inAll(d+1)})
+			left -= e.moved(d)
+			s.Counts = append(s.Counts, journal.Count{Day: ledger.Day(today.AddDate(0, 0, d+1-e.days)), Users: e.users, Remaining: left})
 		}
 	}
 	if e.lost {

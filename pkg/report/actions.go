@@ -54,16 +54,14 @@ func (r Report) addLedger(add func(text, command, playbook string)) {
 	case v != nil && v.Complete && r.AsOf.Sub(v.FinishedAt) > fresh:
 		add("The ledger was last verified on "+day(v.FinishedAt)+".", "migration verify", "verify")
 	}
-	switch s := r.Spool; {
-	case s == nil:
+	if r.Spool == nil {
 		add("The spool could not be asked.", "migration logs report --failed", "gauges-stale")
-	default:
-		if s.DeadLetters > 0 {
-			add(people(s.DeadLetters, "event was", "events were")+" given up: the ledger lacks "+people(s.DeadLetters, "fact", "facts")+".",
-				"migration logs replay --since=24h", "dead-letters")
+	} else {
+		if n := r.Spool.DeadLetters; n > 0 {
+			add(people(n, "event was", "events were")+" given up: the ledger lacks "+people(n, "fact", "facts")+".", "migration logs replay --since=24h", "dead-letters")
 		}
-		if s.Waiting > 0 {
-			add(people(s.Waiting, "event waits", "events wait")+" in the spool.", "migration logs replay --since=1h", "spooled")
+		if n := r.Spool.Waiting; n > 0 {
+			add(people(n, "event waits", "events wait")+" in the spool.", "migration logs replay --since=1h", "spooled")
 		}
 	}
 	if c := r.Census; c != nil && r.AsOf.Sub(c.FinishedAt) > fresh {

@@ -255,7 +255,7 @@ func (c course) addForecast(p *plot.Plot, last float64) error {
 	if err != nil {
 		return err
 	}
-	band.Color, band.LineStyle.Width = bandColor, 0
+	band.Color, band.Width = bandColor, 0
 	p.Add(band)
 	x, likely := c.likely()
 	if !likely {
@@ -283,14 +283,14 @@ func (c course) likely() (float64, bool) {
 type kind struct {
 	swatch
 	values     plotter.Values
-	fill, edge color.Color
+	fill, edge color.Color // without an edge, nil
 }
 
 // kinds are in the order in which they are stacked.
 func (c course) kinds() []kind {
 	return []kind{
-		{swatch{"bar-migrated", "migrated"}, c.migrated, barColor, barColor},
-		{swatch{"bar-rejected", "rejected"}, c.rejected, faintColor, faintColor},
+		{swatch{"bar-migrated", "migrated"}, c.migrated, barColor, nil},
+		{swatch{"bar-rejected", "rejected"}, c.rejected, faintColor, nil},
 		{swatch{"bar-failed", "failed"}, c.failed, groundColor, warnColor},
 	}
 }
@@ -301,20 +301,41 @@ func (c course) plotAttempts(s size) (*plot.Plot, error) {
 	width := max(vg.Points(1), min(vg.Points(30), (s.width-60)/vg.Length(places+1)*0.8))
 	var under *plotter.BarChart
 	for _, k := range c.kinds() {
-		bars, err := plotter.NewBarChart(k.values, width)
+		chart, err := plotter.NewBarChart(k.values, width)
 		if err != nil {
 			return nil, err
 		}
-		bars.Color, bars.LineStyle.Color, bars.LineStyle.Width = k.fill, k.edge, vg.Points(1)
-		if under != nil {
-			bars.StackOn(under)
+		chart.Color, chart.LineStyle.Color, chart.LineStyle.Width = k.fill, k.edge, 0
+		if k.edge != nil {
+			chart.LineStyle.Width = vg.Points(1) // few of them are still seen beside many others
 		}
-		under = bars
-		p.Add(bars)
+		if under != nil {
+			chart.StackOn(under)
+		}
+		under = chart
+		p.Add(bars{chart})
 	}
 	p.X.Min, p.X.Max = -0.6, float64(places)-0.4
 	p.Y.Min, p.Y.Max = 0, max(p.Y.Max, 1)
 	return p, nil
+}
+
+// bars is a bar chart that draws no edge around nothing.
+type bars struct{ *plotter.BarChart }
+
+// Plot implements plot.Plotter.
+func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, toY := p.Transforms(&c)
+	for i, value := range b.Values {
+		if value == 0 {
+			continue
+		}
+		left, low := toX(float64(i))-b.Width/2, toY(b.BarHeight(i)-value)
+		right, high := left+b.Width, toY(b.BarHeight(i))
+		corners := []vg.Point{{X: left, Y: low}, {X: left, Y: high}, {X: right, Y: high}, {X: right, Y: low}, {X: left, Y: low}}
+		c.FillPolygon(b.Color, corners)
+		c.StrokeLines(b.LineStyle, corners)
+	}
 }
 
 func newPlot(dates dayTicks) *plot.Plot {

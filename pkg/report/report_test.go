@@ -60,7 +60,7 @@ func TestPage(t *testing.T) {
 			[]string{"What is missing", "When", "READY expected", "NOT_READY"},
 		},
 		"ready by a census": {
-			[]string{"✓ READY", "A census found 40 users left in the old pool; you tolerate 50", recheck},
+			[]string{"✓ READY", "A census found 40 users left in the old pool; you tolerate 50", recheck, "census decides alone", "✗ fail window does not decide"},
 			[]string{"What is missing", "NOT_READY"},
 		},
 		"a million users": {

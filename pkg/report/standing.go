@@ -122,7 +122,11 @@ func (r Readiness) facts() []fact {
 		mailings = fmt.Sprintf("%d, the last on %s", n, day(slices.MaxFunc(d.Mailings, func(a, b Date) int { return a.Compare(b.Time) }).Time))
 	}
 	return []fact{
-		tolerance, {Name: "horizon", Text: people(d.Horizon, "day", "days")}, {Name: "confidence", Text: fmt.Sprintf("%v %%", d.Confidence)},
-		opened, {Name: "yearly habits", Text: habits}, {Name: "mailings", Text: mailings},
+		tolerance,
+		{Name: "horizon", Text: people(d.Horizon, "day", "days")},
+		{Name: "confidence", Text: fmt.Sprintf("%v %%", d.Confidence)},
+		opened,
+		{Name: "yearly habits", Text: habits},
+		{Name: "mailings", Text: mailings},
 	}
 }

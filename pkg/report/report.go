@@ -47,7 +47,10 @@ func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") 
 
 // period is from when to when something ran.
 func period(from, to time.Time) string {
-	if day(from) == day(to) {
+	switch {
+	case minute(from) == minute(to):
+		return minute(to)
+	case day(from) == day(to):
 		return from.UTC().Format("2006-01-02 15:04") + to.UTC().Format(" to 15:04 UTC")
 	}
 	return minute(from) + " to " + minute(to)
@@ -133,18 +136,19 @@ Shows whether the old pool may be switched off, how many users have moved, what 
 // view is what the template shows.
 type view struct {
 	Report
-	Theme    Theme
-	Answer   answer
-	Facts    []fact
-	Parts    []part                // of the users of the old pool
-	Missing  []readiness.Criterion // what keeps the verdict from READY
-	Summary  []group
-	Forecast []expected
-	Actions  []action
-	Today    ledger.Totals
-	Course   *picture // nil if there is nothing to draw
-	Tries    *picture // of the attempts
-	Version  string   // of the function that shows it
+	Theme      Theme
+	Answer     answer
+	Facts      []fact
+	Parts      []part                // of the users of the old pool
+	Unfinished int                   // of those handed over: they asked for a new password and have not set it
+	Missing    []readiness.Criterion // what keeps the verdict from READY
+	Summary    []group
+	Forecast   []expected
+	Actions    []action
+	Today      ledger.Totals
+	Course     *picture // nil if there is nothing to draw
+	Tries      *picture // of the attempts
+	Version    string   // of the function that shows it
 }
 
 func newView(r Report, theme Theme) view {
@@ -152,6 +156,9 @@ func newView(r Report, theme Theme) view {
 		Report: r, Theme: theme, Answer: answers[r.Readiness.Verdict], Facts: r.Readiness.facts(),
 		Parts: parts(r.Census), Forecast: forecast(r.Readiness.Decision), Actions: r.actions(), Today: r.today(),
 		Version: version.String(),
+	}
+	if r.Census != nil && r.Census.New.ResetUnfinished != nil {
+		v.Unfinished = *r.Census.New.ResetUnfinished
 	}
 	for _, c := range r.Readiness.Criteria {
 		if c.Decisive && c.State != readiness.Pass {

@@ -42,7 +42,7 @@ func TestPage(t *testing.T) {
 		"not ready": {
 			[]string{
 				"✗ NOT_READY", "The old pool is still needed", "you tolerate 100, and 30 are blocked already", "✗ late users (fail) ? season (unknown)",
-				"never came 8,651", "✗ fail late users", "✓ pass path", "census does not decide", "earliest " + in(349), "latest no date can be given", "READY expected",
+				"never came 8,651", "1,129 users who were handed over asked for a new password and have not set it", "✗ fail late users", "✓ pass path", "census does not decide", "earliest " + in(349), "latest no date can be given", "READY expected",
 				"15 users are blocked: disabled", "migration blocked disabled", "migration blocked challenge --challenge=SOFTWARE_TOKEN_MFA",
 			},
 			[]string{recheck, undeclared, "Nothing."},

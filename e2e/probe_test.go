@@ -154,7 +154,7 @@ func TestProbesCountInNoFigure(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := report(t, stack)
-	for _, rules := range [][]fault.Rule{nil, {throws("", "TooManyRequestsException")}, {throws("AdminInitiateAuth", "AccessDeniedException")}} {
+	for _, rules := range [][]fault.Rule{nil, {throws("AdminInitiateAuth", "TooManyRequestsException")}, {throws("", "AccessDeniedException")}} {
 		local.OldFaults.Set(rules...)
 		if got := runProbe(t, stack); got.Answered != (rules == nil) {
 			t.Errorf("%+v", got)
@@ -206,7 +206,7 @@ func TestTheMarkIsNoOracle(t *testing.T) {
 		"almost a probe's name": own + "x", "a probe's name in another case": strings.ToUpper(own), "a probe's name that is too short": own[1:],
 		"a probe's name with another part": "migration-probe-" + strings.Repeat("1", 26) + "@probe.invalid",
 	} {
-		for _, rules := range [][]fault.Rule{nil, {throws("", "TooManyRequestsException")}} {
+		for _, rules := range [][]fault.Rule{nil, {throws("AdminInitiateAuth", "TooManyRequestsException")}} {
 			local.OldFaults.Set(rules...)
 			without, with := signInMarked(t, username, nil), signInMarked(t, username, probe.Metadata())
 			if with != without || strings.Contains(with, probe.Answered) {

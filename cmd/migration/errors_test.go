@@ -40,7 +40,7 @@ func TestCommandLinesThatAreWrong(t *testing.T) {
 		"a user and a day":       {[]string{"verify", "--day=2026-07-14", "--sub=x"}, "can't be used together"},
 		"a negative limit":       {[]string{"unconfirmed", "--limit=-1"}, "allowed is a number from 0"},
 		"nobody to show":         {[]string{"preflight", "--show=3"}, "--show=N needs --users"},
-		"no such function":       {[]string{"logs", "weather"}, `must be one of "migrate","guard"`},
+		"no such function":       {[]string{"logs", "weather"}, `must be one of "migrate","report"`},
 		"no duration":            {[]string{"logs", "--since=yesterday"}, "allowed is a duration, such as 90s, 15m or 24h"},
 		"the future":             {[]string{"logs", "--since=-1h"}, "allowed is a duration"},
 		"a folder that is there": {[]string{"audit", "--from=2026-07-01", "--out=" + taken}, "is there already: name another folder with --out"},

@@ -252,6 +252,18 @@ func TestWhoHasMovedIsInNobodysWay(t *testing.T) {
 	}
 }
 
+// The guard asks an old pool in another account as the role of that account.
+func TestTheGuardAsksAnOldPoolInAnotherAccount(t *testing.T) {
+	server, env := otherAccount(t)
+	guarded(t, local, env)
+	if got := signUp(t, local, newUser(t, nil).Username, nil); got != signInInstead {
+		t.Errorf("reads %q", got)
+	}
+	if server.Issued() == 0 {
+		t.Error("the guard asked the old pool with its own credentials, want the role's")
+	}
+}
+
 func TestAdministratorsMakeWhomTheyLike(t *testing.T) {
 	guarded(t, local, nil)
 	user := newUser(t, nil)

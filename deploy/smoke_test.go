@@ -222,9 +222,15 @@ func (tr trial) cleanUp(t *testing.T, before map[string][]string) {
 		step  string
 		after time.Duration
 	}{
-		{"makes the bucket and the witness", 100 * time.Millisecond}, {"makes the old pool", 0}, {"makes the new pool", 0},
-		{"makes the old pool's users", 0}, {"deploys the stack", 0}, {"deploys the stack", time.Second}, {"attaches the trigger", 0},
-		{"tries: a role gets the rights", 0}, {"removes the stack", 0},
+		{"makes the bucket and the witness", 100 * time.Millisecond},
+		{"makes the old pool", 0},
+		{"makes the new pool", 0},
+		{"makes the old pool's users", 0},
+		{"deploys the stack", 0},
+		{"deploys the stack", time.Second},
+		{"attaches the trigger", 0},
+		{"tries: a role gets the rights", 0},
+		{"removes the stack", 0},
 	} {
 		killed.Go(func() { tr.kill(t, kill.step, kill.after) })
 	}

@@ -221,6 +221,9 @@ func (m *smoke) print() {
 	}
 }
 
+// errPatience says that something was not so in time.
+var errPatience = errors.New("not within the time that it may take")
+
 // until looks again and again, every few seconds, until it is so or the patience is over.
 func (m *smoke) until(ctx context.Context, patience time.Duration, look func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -234,7 +237,7 @@ func (m *smoke) until(ctx context.Context, patience time.Duration, look func(con
 			pause = min(pause, 200*time.Millisecond)
 		}
 		if smithytime.SleepWithContext(ctx, pause) != nil {
-			return fmt.Errorf("not within %s", patience)
+			return fmt.Errorf("%w: %s", errPatience, patience)
 		}
 	}
 }

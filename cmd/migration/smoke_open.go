@@ -78,8 +78,11 @@ func (m *smoke) witnessed(ctx context.Context) (string, error) {
 		}
 		return len(seen) > 0, nil
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errPatience):
 		return "none within a minute, of two migrations and a later sign-in", nil
+	case err != nil:
+		return "", err
 	}
 	var counts []string
 	for _, source := range slices.Sorted(maps.Keys(seen)) {

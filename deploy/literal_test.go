@@ -25,14 +25,14 @@ func TestDeployTakesNothingForACommand(t *testing.T) {
 		given := map[string]string{
 			"STACK": "stack" + hostile, "USER_POOL_ID": "eu-central-1_" + hostile, "APP_CLIENT_ID": "client" + hostile,
 			"NEW_USER_POOL_ID": "eu-west-1_" + hostile, "BUCKET": "bucket" + hostile, "TEMPLATE": "template" + hostile,
-			"PARAMETERS": "Mode=" + hostile + " Remigrate=allow",
+			"PARAMETERS": "Mode=" + hostile + " Remigrate=allow", "TAGS": "team=" + hostile,
 		}
 		deployed := append([]string{
 			"cloudformation", "deploy", "--template-file", "PACKAGED", "--s3-bucket", given["BUCKET"], "--s3-prefix", given["STACK"],
 			"--stack-name", given["STACK"], "--capabilities", "CAPABILITY_IAM", "--no-fail-on-empty-changeset", "--parameter-overrides",
 			"UserPoolId=" + given["USER_POOL_ID"], "AppClientId=" + given["APP_CLIENT_ID"], "NewUserPoolId=" + given["NEW_USER_POOL_ID"],
 			`NewPool={"AliasAttributes":["email"]}`, "Version=VERSION",
-		}, strings.Fields(given["PARAMETERS"])...)
+		}, slices.Concat(strings.Fields(given["PARAMETERS"]), []string{"--tags"}, strings.Fields(given["TAGS"]))...)
 		want := [][]string{
 			{"sts", "get-caller-identity", "--query", "Account", "--output", "text"},
 			{"cognito-idp", "describe-user-pool", "--user-pool-id", given["NEW_USER_POOL_ID"], "--output", "json", "--query", "SHAPE"},

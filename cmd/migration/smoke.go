@@ -221,6 +221,9 @@ func (m *smoke) print() {
 	}
 }
 
+// errPatience says that something was not so in time.
+var errPatience = errors.New("not within the time that it may take")
+
 // until looks again and again, every few seconds, until it is so or the patience is over.
 func (m *smoke) until(ctx context.Context, patience time.Duration, look func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -234,15 +237,10 @@ func (m *smoke) until(ctx context.Context, patience time.Duration, look func(con
 			pause = min(pause, 200*time.Millisecond)
 		}
 		if smithytime.SleepWithContext(ctx, pause) != nil {
-			return notWithin(patience)
+			return fmt.Errorf("%w: %s", errPatience, patience)
 		}
 	}
 }
-
-// notWithin says that something did not happen in time.
-type notWithin time.Duration
-
-func (d notWithin) Error() string { return fmt.Sprintf("not within %s", time.Duration(d)) }
 
 // tags are those of everything that is made.
 func (m *smoke) tags() map[string]string { return map[string]string{smokeTag: m.run} }

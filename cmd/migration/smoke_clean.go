@@ -17,6 +17,7 @@ import (
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -243,18 +244,21 @@ func (m *smoke) removeRetained(ctx context.Context, kind, id string) (err error)
 	return err
 }
 
-// removeTable takes off a table's protection, and removes it.
+// removeTable removes a table. One that is protected is refused; then its protection comes off first.
 func (m *smoke) removeTable(ctx context.Context, name string) error {
 	client := dynamodb.NewFromConfig(*m.stack.cfg)
-	_, err := client.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &name, DeletionProtectionEnabled: aws.Bool(false)})
-	if err != nil {
-		return err
-	}
 	return m.until(ctx, 5*time.Minute, func(ctx context.Context) (bool, error) {
 		_, err := client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name})
 		var busy *dynamodbtypes.ResourceInUseException
+		var api smithy.APIError
+		if errors.As(err, &api) && api.ErrorCode() == "ValidationException" {
+			_, err = client.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &name, DeletionProtectionEnabled: aws.Bool(false)})
+			if err == nil {
+				return false, nil
+			}
+		}
 		if errors.As(err, &busy) {
-			return false, nil // it is being updated
+			return false, nil // it is being updated, or removed
 		}
 		return err == nil, err
 	})

@@ -78,9 +78,8 @@ func (m *smoke) witnessed(ctx context.Context) (string, error) {
 		}
 		return len(seen) > 0, nil
 	})
-	var late notWithin
 	switch {
-	case errors.As(err, &late):
+	case errors.Is(err, errPatience):
 		return "none within a minute, of two migrations and a later sign-in", nil
 	case err != nil:
 		return "", err

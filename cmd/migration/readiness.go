@@ -103,11 +103,11 @@ func printReadiness(out *output, j judged) {
 	out.printf("\n")
 	var rows [][]any
 	for _, c := range j.Criteria {
-		rows = append(rows, []any{criterionName(c.Name), c.State, amount(c.Value), amount(c.Bound), amount(c.Threshold), decides(c)})
+		rows = append(rows, []any{criterionName(c.Name), c.State, amount(c.Value), amount(c.Bound), amount(c.Threshold), decides(c, j.Reason)})
 	}
 	out.table([]string{"criterion", "state", "value", "bound", "threshold", ""}, rows)
 	for _, c := range j.Criteria {
-		if c.State != readiness.Pass && (c.Decisive || c.State == readiness.Fail) {
+		if c.State != readiness.Pass && c.Decisive {
 			out.printf("\n%s (%s)\n", criterionName(c.Name), c.State)
 			out.wrapped("    ", c.Evidence)
 			out.wrapped("    ", c.Do)
@@ -140,12 +140,16 @@ func amount(f *float64) string {
 	return strconv.FormatFloat(float64(int64(*f*10+0.5))/10, 'f', -1, 64)
 }
 
-// decides says which criteria are shown only.
-func decides(c readiness.Criterion) string {
-	if c.Decisive {
+// decides says which criteria are shown only, and that a census needs no other.
+func decides(c readiness.Criterion, reason readiness.Reason) string {
+	switch {
+	case c.Decisive:
 		return ""
+	case c.Name == readiness.Census && reason == readiness.ReasonCensus:
+		return "decides alone"
+	default:
+		return "does not decide"
 	}
-	return "does not decide"
 }
 
 type journalCommand struct {

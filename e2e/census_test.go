@@ -191,6 +191,7 @@ func differ(t *testing.T, want, got census.Result) {
 
 // A census is exact, to the user, at the rate that it is given, and asks for no user by name: that would make each an active one.
 func TestCensusIsExact(t *testing.T) {
+	t.Parallel()
 	own, stack := polled(t)
 	want := counts(t, own, stack, laidDown(3_000))
 	// Both do nothing but count: every list, and whatever else is asked about users.
@@ -227,6 +228,7 @@ func TestCensusIsExact(t *testing.T) {
 
 // What a census keeps is no record, and no stray: verifying and rebuilding the record leave it where it is.
 func TestVerifyAndRebuildLeaveTheCensus(t *testing.T) {
+	t.Parallel()
 	own, stack := polled(t)
 	user := cognito.User{Username: "ada", Password: "Right-password-1", Sub: "a-1", Attributes: map[string]string{"email": "ada@example.com"}}
 	if err := own.Old.Put(t.Context(), user); err != nil {
@@ -256,6 +258,7 @@ func TestVerifyAndRebuildLeaveTheCensus(t *testing.T) {
 // The operator's tool says who is left, and writes files of them that Cognito's import takes: each value as the rules have it, whatever is
 // in it. Whom the format or the new pool can't take is named, with the reason.
 func TestToolSaysWhoIsLeft(t *testing.T) {
+	t.Parallel()
 	own, _ := polled(t)
 	stack, err := own.Deploy(t.Context(), unique("stack"), map[string]string{
 		"ATTRIBUTES": link + `=sub,profile=custom:tenant,-website,locale?=en\,"GB"`,

@@ -139,6 +139,7 @@ func sum(counts map[string]int) (n int) {
 // Whatever befalls a census, each user who is there all the time is counted once: pages are short, tokens expire, the function is
 // killed, and users come, go and move meanwhile.
 func TestCensusInATurmoil(t *testing.T) {
+	t.Parallel()
 	own, stack := polled(t)
 	users := laidDown(2_400)
 	want := counts(t, own, stack, users)

@@ -247,7 +247,7 @@ func (s *Sandbox) Environ() []string {
 		"AWS_SECRET_ACCESS_KEY=" + Credentials.SecretAccessKey,
 		"AWS_ENDPOINT_URL_CLOUDFORMATION=" + s.CloudFormation.Endpoint(),
 		"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=" + s.CloudWatchLogs.Endpoint(),
-		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + s.Region.Endpoint(),
+		poolsEndpoint + "=" + s.Region.Endpoint(),
 		"AWS_ENDPOINT_URL_LAMBDA=" + s.Lambda.Endpoint(),
 	}
 }
@@ -302,13 +302,13 @@ func (s *Sandbox) Deploy(ctx context.Context, name string, env map[string]string
 	}
 	stack.stream = dynamodblocal.NewStream(Config(s.DynamoDB.Endpoint()), stack.Tables.AuditTable)
 	stack.env = map[string]string{
-		"AWS_REGION":            Region,
-		"AWS_ACCESS_KEY_ID":     Credentials.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY": Credentials.SecretAccessKey,
-		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": s.OldFaults.Endpoint(),
-		"AWS_ENDPOINT_URL_DYNAMODB":                  s.DynamoDBFaults.Endpoint(),
-		"AWS_ENDPOINT_URL_SQS":                       s.SQSFaults.Endpoint(),
-		"AWS_ENDPOINT_URL_CLOUDWATCH":                s.CloudWatch.Endpoint(),
+		"AWS_REGION":                  Region,
+		"AWS_ACCESS_KEY_ID":           Credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":       Credentials.SecretAccessKey,
+		poolsEndpoint:                 s.OldFaults.Endpoint(),
+		"AWS_ENDPOINT_URL_DYNAMODB":   s.DynamoDBFaults.Endpoint(),
+		"AWS_ENDPOINT_URL_SQS":        s.SQSFaults.Endpoint(),
+		"AWS_ENDPOINT_URL_CLOUDWATCH": s.CloudWatch.Endpoint(),
 
 		"USER_POOL_ID":     OldPoolID,
 		"APP_CLIENT_ID":    OldClientID,
@@ -347,6 +347,17 @@ func (st *Stack) register(name, function string) {
 	st.sandbox.CloudFormation.Put(st.Name, map[string]string{title + "Function": name, title + "LogGroup": logGroups + name})
 }
 
+// poolsEndpoint names the endpoint of Cognito.
+const poolsEndpoint = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"
+
+// bothPools is the endpoint of the functions that ask both pools: the sandbox's, unless the stack was given one.
+func (st *Stack) bothPools() string {
+	if given := st.env[poolsEndpoint]; given != st.sandbox.OldFaults.Endpoint() {
+		return given
+	}
+	return st.sandbox.Region.Endpoint()
+}
+
 func (st *Stack) deploy(name, function string) error {
 	timeout, policy, environ := time.Minute, "", st.Environ()
 	switch function {
@@ -356,12 +367,12 @@ func (st *Stack) deploy(name, function string) error {
 		timeout = 15 * time.Minute // as the template has it
 	case "probe":
 		timeout = 90 * time.Second
-		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.NewFaults.Endpoint())
+		environ = append(environ, poolsEndpoint+"="+st.sandbox.NewFaults.Endpoint())
 	case "inspect":
-		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.Region.Endpoint())
+		environ = append(environ, poolsEndpoint+"="+st.bothPools())
 	case "confirm", "census":
 		timeout = 15 * time.Minute
-		environ = append(environ, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+st.sandbox.Region.Endpoint())
+		environ = append(environ, poolsEndpoint+"="+st.bothPools())
 	}
 	return st.sandbox.Lambda.Deploy(lambda.Function{
 		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: environ, Concurrency: 100,

@@ -210,6 +210,9 @@ func TestAttachChangesNothingElse(t *testing.T) {
 			want := maps.Clone(before)
 			config := maps.Clone(want["LambdaConfig"].(map[string]any))
 			config["UserMigration"] = "arn:aws:lambda:eu-west-1:123456789012:function:" + a.stack.Name + "-migrate"
+			if config["PreSignUp"] == nil { // else the pool has one already, which stays
+				config["PreSignUp"] = "arn:aws:lambda:eu-west-1:123456789012:function:" + a.stack.Name + "-guard"
+			}
 			want["LambdaConfig"] = config
 			// These days have no effect once others are set, and can't be sent beside those.
 			if admin, ok := want["AdminCreateUserConfig"].(map[string]any); ok {
@@ -282,7 +285,7 @@ func TestTwoOperatorsAttachAtOnce(t *testing.T) {
 	after := a.described(t)
 	slow.typed(t, "y\n")
 	said, code := slow.wait(t)
-	if code != 1 || !strings.Contains(said, "somebody else changed the pool meanwhile (LambdaConfig.UserMigration): nothing was changed") {
+	if code != 1 || !strings.Contains(said, "somebody else changed the pool meanwhile (LambdaConfig.PreSignUp, LambdaConfig.UserMigration): nothing was changed") {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 	if diff := cmp.Diff(after, a.described(t)); diff != "" {

@@ -350,8 +350,8 @@ func (st *Stack) register(name, function string) {
 // poolsEndpoint names the endpoint of Cognito.
 const poolsEndpoint = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"
 
-// bothPools is the endpoint of the functions that ask both pools: the sandbox's, unless the stack was given one.
-func (st *Stack) bothPools() string {
+// inspects is the endpoint by which inspect asks both pools: the sandbox's, unless the stack was given one.
+func (st *Stack) inspects() string {
 	if given := st.env[poolsEndpoint]; given != st.sandbox.OldFaults.Endpoint() {
 		return given
 	}
@@ -369,10 +369,10 @@ func (st *Stack) deploy(name, function string) error {
 		timeout = 90 * time.Second
 		environ = append(environ, poolsEndpoint+"="+st.sandbox.NewFaults.Endpoint())
 	case "inspect":
-		environ = append(environ, poolsEndpoint+"="+st.bothPools())
+		environ = append(environ, poolsEndpoint+"="+st.inspects())
 	case "confirm", "census":
 		timeout = 15 * time.Minute
-		environ = append(environ, poolsEndpoint+"="+st.bothPools())
+		environ = append(environ, poolsEndpoint+"="+st.sandbox.Region.Endpoint())
 	}
 	return st.sandbox.Lambda.Deploy(lambda.Function{
 		Timeout: timeout, Name: name, Binary: filepath.Join(st.sandbox.functions, function, "bootstrap"), Env: environ, Concurrency: 100,

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go"
 
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/attach"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/preflight"
@@ -117,6 +118,7 @@ func (m *smoke) check(ctx context.Context) {
 	m.promise(ctx, "no alarm rings", "the states of the stack's alarms", m.alarms)
 	m.checkRights(ctx)
 	m.observeFacts(ctx)
+	m.promise(ctx, "a stranger can't take the name of a user who is still to come", "the guard at PreSignUp; a stranger signs up as carl, who has not moved, and as zoe, who is nobody", m.guarded)
 	m.promise(ctx, "detaching leaves the pool as it was", "the new pool's description before attaching and after detaching", m.detached)
 }
 
@@ -149,6 +151,33 @@ func (m *smoke) onlyTheTrigger(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("differs: %s", list(changed))
 	}
 	return "LambdaConfig.UserMigration differs, and nothing else", nil
+}
+
+// guarded attaches the guard in the witness's place, and has strangers sign up.
+func (m *smoke) guarded(ctx context.Context) (string, error) {
+	w, err := m.stack.wiring(ctx)
+	if err != nil {
+		return "", err
+	}
+	guard := attach.Triggers{attach.PreSignUp: w.functions[attach.PreSignUp]}
+	if err := refuseUninvited(ctx, w, m.out, guard); err != nil {
+		return "", err
+	}
+	if err := w.pool.set(ctx, w.before, w.before.with(w.before.UserPool.With(guard))); err != nil {
+		return "", err
+	}
+	signUp := func(name string) error {
+		_, err := m.cognito.SignUp(ctx, &cognitoidentityprovider.SignUpInput{
+			ClientId: &m.newApp, Username: &name, Password: ptr(wrongPassword),
+			UserAttributes: []types.AttributeType{{Name: ptr("email"), Value: ptr(email("of-a-stranger"))}},
+		})
+		return err
+	}
+	taken, free := outcomeOf(signUp("carl")), outcomeOf(signUp("zoe"))
+	if !strings.Contains(taken, "SIGN_IN_INSTEAD") || free != "served" {
+		return "", fmt.Errorf("as carl: %s; as zoe: %s", taken, free)
+	}
+	return fmt.Sprintf("as carl: %s; as zoe: %s", taken, free), nil
 }
 
 func (m *smoke) detached(ctx context.Context) (string, error) {

@@ -88,7 +88,7 @@ func (m *smoke) denied() []try {
 		}},
 		{"PartiQL's update", statement(`UPDATE %s SET x = 1 WHERE pk = 'smoke' AND sk = 'nothing'`)},
 		{"PartiQL's delete", statement(`DELETE FROM %s WHERE pk = 'smoke' AND sk = 'nothing'`)},
-		{"PartiQL's insert", statement(`INSERT INTO %s VALUE {'pk': 'smoke', 'sk': 'nothing'}`)},
+		{"PartiQL's insert", statement(`INSERT INTO %s VALUE {'pk': 'smoke', 'sk': 'inserted'}`)},
 	}
 }
 
@@ -126,11 +126,13 @@ func (m *smoke) assume(ctx context.Context) (*dynamodb.Client, string, error) {
 	if m.local {
 		patience = 10 * time.Second
 	}
+	var last error
 	err = m.until(ctx, patience, func(ctx context.Context) (bool, error) {
-		return isCondition(m.put(ctx, client, "AuditTable")), nil
+		last = m.put(ctx, client, "AuditTable")
+		return isCondition(last), nil
 	})
 	if err != nil {
-		return nil, "", m.onlyAWS(noRights, err)
+		return nil, "", m.onlyAWS(noRights, fmt.Errorf("%w; last: %s", err, outcomeOf(last)))
 	}
 	return client, "it puts events in transactions", nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/progress"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox/fault"
 )
 
@@ -64,7 +65,7 @@ func (r Result) Enough(faults, lostAnswers, kills int) error {
 	least("replay was killed", r.KilledReplays, kills/10)
 	least("confirm was killed", r.KilledConfirms, kills/10)
 	least("the census was killed", r.KilledCensuses, kills/10)
-	least("a user was confirmed in the storm", r.ConfirmedInStorm, kills)
+	least("a user was confirmed in the storm", r.ConfirmedInStorm, kills/10)
 	least("a service was gone", r.Outages, faults)
 	least("an event waited in the spool", r.Spooled, 1)
 	return errors.Join(errs...)
@@ -121,60 +122,75 @@ func logLines(log string) []logLine {
 	return lines
 }
 
+// recorded is what the streams hold.
+type recorded struct {
+	written   map[string]int  // attempts, by id
+	confirmed map[string]int  // confirmations, by sub
+	migrated  map[string]bool // by sub
+	counters  migration.Counters
+	users     progress.Users
+}
+
 // judge compares the ledger with what the users and the logs saw.
 func (s *storm) judge(ctx context.Context, r *Result, taken census.Result) error {
-	var errs []error
-	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-
 	var verification ledger.Verification
 	for !verification.Complete {
 		if err := s.ask(ctx, "maintain", `{"view":"verify"}`, &verification); err != nil {
 			return err
 		}
 	}
+	var errs []error
 	if r.Findings = verification.Findings; verification.FindingCount > 0 {
-		wrong("verify has %d findings, first of all %+v", verification.FindingCount, r.Findings[0])
+		errs = append(errs, fmt.Errorf("verify has %d findings, first of all %+v", verification.FindingCount, r.Findings[0]))
 	}
-
 	store := dynamo.New(sandbox.Config(s.sandbox.DynamoDB.Endpoint()), s.stack.Tables, 10*time.Second)
-	written := map[string]int{}   // attempts, by id
-	confirmed := map[string]int{} // confirmations, by user
-	migrated := map[string]bool{}
-	recount := migration.Counters{}
-	var users progress.Users
+	held, err := s.read(ctx, store, r)
+	if err != nil {
+		return err
+	}
+	there, err := s.sandbox.New.Users(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(append(errs, s.judgeFigures(ctx, store, held), s.judgeUsers(r, held, there),
+		s.judgeArrivals(held.confirmed, held.users, there, taken), s.judgeLogs(r, held))...)
+}
+
+// read reads the users' streams.
+func (s *storm) read(ctx context.Context, store *dynamo.Store, r *Result) (recorded, error) {
+	held := recorded{written: map[string]int{}, confirmed: map[string]int{}, migrated: map[string]bool{}, counters: migration.Counters{}}
+	count := map[migration.Status]*int{
+		"": new(int), migration.StatusAttempted: &held.users.Attempted, migration.StatusBlocked: &held.users.Blocked,
+		migration.StatusMigrated: &held.users.Migrated, migration.StatusConfirmed: &held.users.Confirmed,
+	}
 	for _, u := range s.users {
 		stream, err := store.Stream(ctx, u.Sub)
 		if err != nil {
-			return err
+			return held, err
 		}
-		if len(stream) == 0 {
-			continue
+		if len(stream) > 0 {
+			r.Streams++
 		}
-		r.Streams++
 		r.Events += len(stream)
 		var record migration.Record
 		for _, e := range stream {
 			if e.Kind == migration.Confirmation {
-				confirmed[u.Sub]++
+				held.confirmed[u.Sub]++
 			} else {
-				written[e.ID]++
+				held.written[e.ID]++
 			}
-			migrated[u.Sub] = migrated[u.Sub] || e.Outcome == migration.Migrated
+			held.migrated[u.Sub] = held.migrated[u.Sub] || e.Outcome == migration.Migrated
 			next := record.Apply(e)
-			recount.Add(migration.Count(record, e, next))
+			held.counters.Add(migration.Count(record, e, next))
 			record = next
 		}
-		switch record.Status {
-		case migration.StatusAttempted:
-			users.Attempted++
-		case migration.StatusBlocked:
-			users.Blocked++
-		case migration.StatusMigrated:
-			users.Migrated++
-		case migration.StatusConfirmed:
-			users.Confirmed++
-		}
+		*count[record.Status]++
 	}
+	return held, nil
+}
+
+// judgeFigures compares the tallies and the report with the streams.
+func (s *storm) judgeFigures(ctx context.Context, store *dynamo.Store, held recorded) error {
 	tallies, err := store.Tallies(ctx)
 	if err != nil {
 		return err
@@ -183,41 +199,45 @@ func (s *storm) judge(ctx context.Context, r *Result, taken census.Result) error
 	for _, tally := range tallies {
 		counted.Add(tally.Counters)
 	}
-	if !maps.Equal(recount, counted) {
-		wrong("the tallies hold %v, the events give %v", counted, recount)
+	var errs []error
+	if !maps.Equal(held.counters, counted) {
+		errs = append(errs, fmt.Errorf("the tallies hold %v, the events give %v", counted, held.counters))
 	}
 	var p progress.Progress
 	if err := s.ask(ctx, "report", `{"view":"progress"}`, &p); err != nil {
 		return err
 	}
-	if p.Users != users {
-		wrong("the report has users %+v, there are %+v", p.Users, users)
+	if p.Users != held.users {
+		errs = append(errs, fmt.Errorf("the report has users %+v, there are %+v", p.Users, held.users))
 	}
+	return errors.Join(errs...)
+}
 
-	there, err := s.sandbox.New.Users(ctx)
-	if err != nil {
-		return err
-	}
+// judgeUsers compares the new pool with the streams, and with what the users saw.
+func (s *storm) judgeUsers(r *Result, held recorded, there []cognito.User) error {
 	inNewPool := map[string]bool{}
 	for _, u := range there {
 		inNewPool[u.Username] = true
 	}
+	var errs []error
 	for _, u := range s.users {
-		if inNewPool[u.Username] {
+		switch {
+		case inNewPool[u.Username]:
 			r.InNewPool++
-		}
-		if inNewPool[u.Username] && !migrated[u.Sub] {
-			wrong("the new pool has %s, and no event says so", u.Username)
-		}
-		if s.signedIn[u.Sub] && !inNewPool[u.Username] {
-			wrong("%s signed in, and the new pool does not have that user", u.Username)
+			if !held.migrated[u.Sub] {
+				errs = append(errs, fmt.Errorf("the new pool has %s, and no event says so", u.Username))
+			}
+		case s.signedIn[u.Sub]:
+			errs = append(errs, fmt.Errorf("%s signed in, and the new pool does not have that user", u.Username))
 		}
 	}
+	return errors.Join(errs...)
+}
 
-	if err := s.judgeArrivals(confirmed, users, there, taken); err != nil {
-		errs = append(errs, err)
-	}
-
+// judgeLogs compares the logs with the streams.
+func (s *storm) judgeLogs(r *Result, held recorded) error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	decided, repeated := map[string]bool{}, map[string]bool{}
 	attempts := slices.DeleteFunc(logLines(s.sandbox.Lambda.Logs(trigger)), func(l logLine) bool { return l.EventID == "" })
 	for _, line := range slices.Concat(attempts, logLines(s.stack.Logs("replay"))) {
@@ -230,11 +250,11 @@ func (s *storm) judge(ctx context.Context, r *Result, taken census.Result) error
 			wrong("event %s was decided twice", line.EventID)
 		}
 		decided[line.EventID] = true
-		if written[line.EventID] == 0 && !repeated[line.EventID] {
+		if held.written[line.EventID] == 0 && !repeated[line.EventID] {
 			wrong("event %s was decided and is nowhere", line.EventID)
 		}
 	}
-	for id, n := range written {
+	for id, n := range held.written {
 		if n > 1 {
 			wrong("event %s is there %d times", id, n)
 		}

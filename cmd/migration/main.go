@@ -35,7 +35,7 @@ type commands struct {
 
 	Preflight preflightCommand `cmd:"" group:"Set up and operate" help:"Check how both pools are set up."`
 	Attach    attachCommand    `cmd:"" group:"Set up and operate" help:"Have the new pool call the stack's functions."`
-	Detach    detachCommand    `cmd:"" group:"Set up and operate" help:"Have the new pool call them no more."`
+	Detach    detachCommand    `cmd:"" group:"Set up and operate" help:"Have the new pool no longer call the stack's functions."`
 	Restore   restoreCommand   `cmd:"" group:"Set up and operate" help:"Put a pool's settings back as a file has them."`
 	Smoke     smokeCommand     `cmd:"" group:"Set up and operate" help:"Try all of it on AWS, in throw-away pools and a throw-away stack."`
 	Logs      logsCommand      `cmd:"" group:"Set up and operate" help:"Print a function's log lines."`

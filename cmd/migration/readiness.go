@@ -14,7 +14,7 @@ import (
 )
 
 type readinessCommand struct {
-	Record bool `help:"Write the verdict to the journal as well, as on the day of the switch. A schedule does once a day."`
+	Record bool `help:"Write the verdict to the journal as well: on the day of the switch. A schedule writes one a day."`
 	JSON   bool `name:"json" help:"Print the whole answer as JSON."`
 }
 

@@ -1,4 +1,4 @@
-// Probe signs nobody in at the new pool once an hour, and counts whether the trigger answered.
+// Probe tries once an hour to sign in a user who does not exist at the new pool, and counts whether the trigger answered.
 package main
 
 import (

@@ -17,7 +17,7 @@ import (
 // probePassword is long enough for every pool's policy. It opens nothing.
 const probePassword = "Nobody-has-this-password-1"
 
-// Probe signs nobody in by an app client, as an app does: the call is public, and takes no rights. It returns why the trigger did not
+// Probe tries to sign in by an app client, as an app does: the call is public, and takes no rights. It returns why the trigger did not
 // answer that as a probe, and Cognito's error; no reason if it did. The client's secret, if it has one, is read first.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html
 func (p *Pool) Probe(ctx context.Context, clientID, name string) (probe.Reason, error) {

@@ -18,7 +18,7 @@ import (
 
 const clientID = "1new2client3of4the5pool678"
 
-// Each of Cognito's answers to a sign-in of nobody has its reason, new ones included.
+// Each of Cognito's answers to a probe's sign-in has its reason, new ones included.
 func TestWhyAProbeIsNotAnswered(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -1,8 +1,8 @@
-// Package probe holds what a probe is: a sign-in of nobody at the new pool, which its trigger answers with a fixed error once the old
-// pool has said that it knows no such user. So a probe that is answered has seen that the trigger is attached, that Cognito may call it,
-// that the function works, and that the old pool can be asked.
+// Package probe holds what a probe is: a sign-in at the new pool of a user who does not exist. The trigger answers it with a fixed error
+// once the old pool has said that it knows no such user. So a probe that is answered has shown that the trigger is attached, that Cognito
+// may call it, that the function works, and that the old pool can be asked.
 //
-// It is pure: the new pool is asked by package newpool, and the answers are counted in package dynamo.
+// Package newpool asks the new pool, and package dynamo counts the answers.
 package probe
 
 import (

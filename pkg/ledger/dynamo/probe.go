@@ -48,7 +48,8 @@ func (s *Store) CountProbe(ctx context.Context, at time.Time, result probe.Resul
 	return table.Wrap(err, "count a probe")
 }
 
-// Probes returns the days with probes from a day (2006-01-02) on, in order; all of them if it is empty. It may be a moment behind. Two years cost some ten read units.
+// Probes returns the days with probes from a day (2006-01-02) on, in order; all of them if it is empty. It may be a moment behind. Two
+// years cost some ten read units.
 func (s *Store) Probes(ctx context.Context, from string) ([]probe.Day, error) {
 	var days []probe.Day
 	for it, err := range s.tables.Query(ctx, &dynamodb.QueryInput{

@@ -222,7 +222,7 @@ func runProbe(ctx context.Context, stack *sandbox.Stack) error {
 	if !probed.Answered {
 		return fmt.Errorf("the probe was not answered: %s", probed.Reason)
 	}
-	fmt.Println("A probe, a sign-in of nobody, was answered: the trigger can be reached, and asks the old pool.")
+	fmt.Println("A probe was answered: the trigger can be reached, and asks the old pool.")
 	return nil
 }
 

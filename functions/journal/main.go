@@ -10,11 +10,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/oklog/ulid/v2"
-
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/invocation"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/journal"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/spool"
@@ -22,7 +20,6 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/report"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/request"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
 )
 
 func main() { function.Main(run) }
@@ -118,7 +115,7 @@ func (k keeper) write(ctx context.Context, r recordRequest, out *recorded) error
 		return err
 	}
 	for _, e := range entries {
-		if state, err = journal.Append(ctx, k.store, state, origin(ctx), e.kind, e.evidence); err != nil {
+		if state, err = journal.Append(ctx, k.store, state, invocation.Origin(ctx, time.Now()), e.kind, e.evidence); err != nil {
 			return err
 		}
 		out.Entries = append(out.Entries, e.kind)
@@ -144,13 +141,4 @@ func due(r report.Report, s journal.State, every time.Duration) ([]entry, error)
 		entries = append(entries, entry{journal.Verdict, r.Readiness})
 	}
 	return entries, nil
-}
-
-// origin says which invocation, of which version, an entry comes from.
-func origin(ctx context.Context) migration.Origin {
-	o := migration.Origin{ID: ulid.Make().String(), At: time.Now(), FunctionVersion: version.String()}
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		o.RequestID = lc.AwsRequestID
-	}
-	return o
 }

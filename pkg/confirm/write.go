@@ -6,12 +6,9 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/oklog/ulid/v2"
-
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/invocation"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
 )
 
 // writer records confirmations, and writes a log line about each user.
@@ -24,23 +21,12 @@ type writer struct {
 
 // record records that the new pool has the user. A user is confirmed once, however often this is done.
 func (w writer) record(ctx context.Context, r *result) {
-	event := migration.NewConfirmation(w.origin(ctx), r.sub)
+	event := migration.NewConfirmation(invocation.Origin(ctx, w.now()), r.sub)
 	r.recorded = w.recorder.Record(ctx, r.sub, func(migration.Record) migration.Event { return event },
 		func(decided migration.Event) migration.Event { return decided })
 	if r.recorded.Lost {
 		r.unreachable(r.recorded.Fault) // asking again does what an operator would have to do with the log line
 	}
-}
-
-func (w writer) origin(ctx context.Context) migration.Origin {
-	at := w.now()
-	o := migration.Origin{
-		ID: ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String(), At: at, FunctionVersion: version.String(),
-	}
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		o.RequestID = lc.AwsRequestID
-	}
-	return o
 }
 
 // report writes one line about one user. It holds no personal data but the sub, a pseudonym.

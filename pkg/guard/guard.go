@@ -10,9 +10,8 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/cognitoevent"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/invocation"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
 )
@@ -117,7 +116,7 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 	var s signUp
 	defer func() {
 		if p := recover(); p != nil {
-			h.log.LogAttrs(ctx, slog.LevelError, "panic", append(redact.Panic(p), slog.String("request_id", requestID(ctx)))...)
+			h.log.LogAttrs(ctx, slog.LevelError, "panic", append(redact.Panic(p), slog.String("request_id", invocation.RequestID(ctx)))...)
 			s.finding = finding{reason: migration.Internal}
 			out, err = nil, TemporarilyUnavailable
 		}
@@ -148,11 +147,4 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 	default:
 		return s.event.Answer(nil)
 	}
-}
-
-func requestID(ctx context.Context) string {
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		return lc.AwsRequestID
-	}
-	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/invocation"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
 )
 
@@ -34,7 +35,7 @@ func (h *Handler) report(ctx context.Context, s signUp) {
 		answer = Refused
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", requestID(ctx)), slog.String("version", version.String()), slog.String(DimensionAnswer, answer),
+		slog.String("request_id", invocation.RequestID(ctx)), slog.String("version", version.String()), slog.String(DimensionAnswer, answer),
 	}
 	for _, field := range []slog.Attr{
 		slog.String("found_by", f.by), slog.String("sub", f.sub), slog.String("reason", string(f.reason)),

@@ -10,16 +10,13 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/oklog/ulid/v2"
-
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/cognitoevent"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/config"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/invocation"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/probe"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/recorder"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/redact"
-	"github.com/cognito-user-migration/cognito-user-migration/pkg/version"
 )
 
 // Config sets the budgets, the mode and the audit policy.
@@ -172,7 +169,7 @@ type attempt struct {
 // Invoke decides about one user and answers Cognito. It implements lambda.Handler, so it also gets events that are not JSON. Everything
 // that it started has ended when it returns.
 func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error) {
-	a := &attempt{origin: h.origin(ctx)}
+	a := &attempt{origin: invocation.Origin(ctx, h.now())}
 	start := time.Now()
 	ctx, cancel := context.WithDeadline(ctx, h.deadline(ctx, start))
 	defer cancel()
@@ -217,20 +214,6 @@ func (h *Handler) Invoke(ctx context.Context, raw []byte) (out []byte, err error
 // mark: so the mark tells nothing about anybody.
 func (a *attempt) isProbe() bool {
 	return a.answer.Account == nil && a.event.Trigger == migration.SignIn && probe.Is(a.event.Username, a.event.Metadata)
-}
-
-// origin says which invocation this is.
-func (h *Handler) origin(ctx context.Context) migration.Origin {
-	at := h.now()
-	o := migration.Origin{ID: newID(at), At: at, FunctionVersion: version.String()}
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		o.RequestID = lc.AwsRequestID
-	}
-	return o
-}
-
-func newID(at time.Time) string {
-	return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String()
 }
 
 // parse reads an event of the new pool.
@@ -289,7 +272,7 @@ func (h *Handler) decide(ctx context.Context, a *attempt) {
 		}
 		// Without a record nobody migrates: the user is refused, and that is another event.
 		a.decision = migration.Decision{Outcome: migration.Failed, Reason: migration.AuditUnavailable}
-		a.origin.ID = newID(a.origin.At)
+		a.origin.ID = invocation.NewID(a.origin.At)
 		return a.newEvent()
 	})
 }

@@ -153,7 +153,7 @@ func (tr trial) present(t *testing.T) map[string][]string {
 
 // onlyAWS names the promises and open facts that no part of the trial's AWS can stand: nothing but AWS checks rights, has alarms for all
 // that the stack asks for, feeds streams to functions, runs other functions than the stack's, and gives a pool two app clients.
-var onlyAWS = regexp.MustCompile(`^(who arrives is confirmed|no alarm rings|the audit table's policy refuses .*|the trigger's role is refused .*` +
+var onlyAWS = regexp.MustCompile(`^(users who arrive are confirmed|no alarm rings|the audit table's policy refuses .*|the trigger's role is refused .*` +
 	`|\w+Role may do nothing that is another's|which triggers Cognito calls in a migration` +
 	`|a migration sets an attribute that the app client may not write)$`)
 

@@ -164,7 +164,8 @@ func TestFunctionsLinkNoLoader(t *testing.T) {
 func TestWhatTheGuardLinks(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
-		"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/function", "pkg/guard", "pkg/ledger", "pkg/ledger/dynamo", "pkg/ledger/dynamo/internal/table",
+		"pkg/cognitoevent", "pkg/config", "pkg/emf", "pkg/function", "pkg/guard", "pkg/invocation", "pkg/ledger", "pkg/ledger/dynamo",
+		"pkg/ledger/dynamo/internal/table",
 		"pkg/ledger/journal", "pkg/listusers", "pkg/migration", "pkg/oldpool", "pkg/probe", "pkg/redact", "pkg/secrethash", "pkg/version",
 	}
 	for _, dependency := range goList(t, module+"functions/guard")[0].Deps {

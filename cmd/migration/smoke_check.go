@@ -109,12 +109,12 @@ func (m *smoke) check(ctx context.Context) {
 	for _, u := range trialUsers {
 		m.promise(ctx, promiseOf(u), triedBy(u), func(ctx context.Context) (string, error) { return m.meet(ctx, u) })
 	}
-	m.promise(ctx, "who has moved signs in at the new pool alone", "ada signs in again, after the old pool's user is disabled", m.again)
-	m.promise(ctx, "who the old pool does not know is told what a wrong password is told", "nobody signs in", m.nobody)
+	m.promise(ctx, "a user who has moved signs in at the new pool alone", "ada signs in again, after the old pool's user is disabled", m.again)
+	m.promise(ctx, "an unknown name gets the same answer as a wrong password", "a user who does not exist tries to sign in", m.nobody)
 	m.promise(ctx, "the figures are exact", "migration report, against what was done", m.figures)
 	m.promise(ctx, "the record verifies", "migration verify", m.verify)
 	m.promise(ctx, "the report is a page, and a dashboard's widget", "report is asked as a dashboard asks it", m.pages)
-	m.promise(ctx, "who arrives is confirmed", "the stream feeds confirm, which asks the new pool", m.confirmed)
+	m.promise(ctx, "users who arrive are confirmed", "the stream feeds confirm, which asks the new pool", m.confirmed)
 	m.promise(ctx, "no alarm rings", "the states of the stack's alarms", m.alarms)
 	m.checkRights(ctx)
 	m.observeFacts(ctx)
@@ -198,7 +198,7 @@ func (m *smoke) detached(ctx context.Context) (string, error) {
 	return "nothing differs", nil
 }
 
-// expected are preflight's errors that a trial's pools can't do without: the new one is open for sign-up, for one.
+// preflight holds that preflight finds no error. It may warn: the new pool is open for sign-up.
 func (m *smoke) preflight(ctx context.Context) (string, error) {
 	inspect, err := m.stack.function(ctx, "inspect")
 	if err != nil {

@@ -135,7 +135,7 @@ func (m *smoke) observeTransactions(ctx context.Context, role *dynamodb.Client) 
 		_, err := role.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{put("a"), put("b")}})
 		return reasonsOf(err)
 	})
-	m.observe(ctx, "who may not read gets the item that stands where a condition failed", "a put over ada's first event, asking for it (ALL_OLD)", func(ctx context.Context) (string, error) {
+	m.observe(ctx, "a role that may not read gets the item that stands where a condition failed", "a put over ada's first event, asking for it (ALL_OLD)", func(ctx context.Context) (string, error) {
 		event, err := m.firstEvent(ctx)
 		if err != nil {
 			return "", err

@@ -58,7 +58,7 @@ func (r Report) addLedger(add func(text, command, playbook string)) {
 		add("The spool could not be asked.", "migration logs report --failed", "gauges-stale")
 	} else {
 		if n := r.Spool.DeadLetters; n > 0 {
-			add(people(n, "event was", "events were")+" given up: the ledger lacks "+people(n, "fact", "facts")+".", "migration logs replay --since=24h", "dead-letters")
+			add(people(n, "event was", "events were")+" given up and not recorded.", "migration logs replay --since=24h", "dead-letters")
 		}
 		if n := r.Spool.Waiting; n > 0 {
 			add(people(n, "event waits", "events wait")+" in the spool.", "migration logs replay --since=1h", "spooled")

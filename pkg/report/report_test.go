@@ -74,7 +74,7 @@ func TestPage(t *testing.T) {
 		"much is wrong": {
 			[]string{
 				"✗ NOT_READY", "READY was lost", "docs/playbooks/ready-lost.md", "12 attempts failed today", "migration logs --failed", "The last probe was not answered: not permitted",
-				"Verifying the ledger found 2 things wrong", "migration verify", "1 event was given up: the ledger lacks 1 fact", "7 events wait in the spool",
+				"Verifying the ledger found 2 things wrong", "migration verify", "1 event was given up and not recorded", "7 events wait in the spool",
 				"mailings 1, the last on " + in(20), "last READY", "2 things are wrong",
 			},
 			[]string{recheck, "Nothing."},

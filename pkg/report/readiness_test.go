@@ -57,6 +57,8 @@ func TestDeclaredIsRead(t *testing.T) {
 		{"TOLERANCE=-1", "TOLERANCE: \"-1\" is no tolerance: allowed is"},
 		{"TOLERANCE=101%", "TOLERANCE: \"101%\" is no tolerance: allowed is"},
 		{"TOLERANCE=some", "TOLERANCE: \"some\" is no tolerance: allowed is"},
+		{"TOLERANCE=NaN%", "TOLERANCE: \"NaN%\" is no tolerance: allowed is"},
+		{"CONFIDENCE=NaN", "CONFIDENCE is NaN: allowed is 80 to 99.9"},
 		{"HORIZON=0", "HORIZON is 0: allowed is 1 to 730"},
 		{"HORIZON=731", "HORIZON is 731: allowed is 1 to 730"},
 		{"CONFIDENCE=79.9", "CONFIDENCE is 79.9: allowed is 80 to 99.9"},

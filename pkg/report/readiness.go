@@ -54,7 +54,7 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Da
 		r.LastReady = &j.ReadyAt
 	}
 	further := []readiness.Criterion{d.criterion(today), readiness.VerificationCriterion(verified(p)), readiness.SpoolCriterion(spooled(p))}
-	in := readiness.Input{Start: d.start(p, probes), Declared: readiness.Declared{
+	in := readiness.Input{Start: start(p, probes), Declared: readiness.Declared{
 		Tolerance: d.Tolerance.Tolerance, Horizon: d.Horizon, Alpha: 1 - d.Confidence/100, NoYearlyHabits: !bool(d.YearlyHabits),
 	}}
 	in.Days, r.Evidence = days(p, probes, in.Start, today)
@@ -64,7 +64,7 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Da
 	if further[0].State != readiness.Pass {
 		r.Decision = readiness.Undecided(in, further...)
 	} else {
-		in.Open = in.Day(d.Opened.Time)
+		in.Open = max(0, in.Day(d.Opened.Time)) // what came before anything was counted shows no habit
 		for _, mailing := range d.Mailings {
 			in.Mailings = append(in.Mailings, in.Day(mailing.Time))
 		}
@@ -77,24 +77,19 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Da
 	return r, err
 }
 
-// start is day 0: the first day with an event or a probe, or the day of opening if that is earlier.
-func (d Declared) start(p progress.Progress, probes []probe.Day) time.Time {
+// start is day 0: the first day with an event or a probe.
+func start(p progress.Progress, probes []probe.Day) time.Time {
 	start := p.AsOf.Truncate(24 * time.Hour)
-	earlier := func(day time.Time) {
-		if !day.IsZero() && day.Before(start) {
-			start = day
+	earlier := func(day string) {
+		if t, err := time.Parse(time.DateOnly, day); err == nil && t.Before(start) {
+			start = t
 		}
 	}
-	earlier(d.Opened.Time)
 	for _, day := range p.Days {
-		if t, err := time.Parse(time.DateOnly, day.Day); err == nil {
-			earlier(t)
-		}
+		earlier(day.Day)
 	}
 	if len(probes) > 0 {
-		if t, err := time.Parse(time.DateOnly, probes[0].Day); err == nil {
-			earlier(t)
-		}
+		earlier(probes[0].Day)
 	}
 	return start
 }

@@ -99,9 +99,12 @@ func TestWhatKeepsReadyAway(t *testing.T) {
 		"no day of opening":     {without("OPENED"), nil, readiness.Inconclusive, Declarations},
 		"opened on a day ahead": {append(without("OPENED"), "OPENED=2026-07-15"), nil, readiness.Inconclusive, Declarations},
 		"opened today":          {append(without("OPENED"), "OPENED=2026-07-14"), nil, readiness.Inconclusive, readiness.ReasonWindow},
-		"a mailing ahead":       {append(all, "MAILINGS=2026-08-01"), nil, readiness.Inconclusive, readiness.ReasonMailing},
-		"yearly habits":         {without("YEARLY"), nil, readiness.Inconclusive, readiness.ReasonSeason},
-		"never verified":        {all, func(p *progress.Progress, _ []probe.Day) { p.Verification = nil }, readiness.Inconclusive, readiness.Verification},
+		"yearly habits, opened years before anything was counted": {
+			[]string{"TOLERANCE=10", "HORIZON=30", "OPENED=2024-01-01"}, nil, readiness.Inconclusive, readiness.ReasonSeason,
+		},
+		"a mailing ahead": {append(all, "MAILINGS=2026-08-01"), nil, readiness.Inconclusive, readiness.ReasonMailing},
+		"yearly habits":   {without("YEARLY"), nil, readiness.Inconclusive, readiness.ReasonSeason},
+		"never verified":  {all, func(p *progress.Progress, _ []probe.Day) { p.Verification = nil }, readiness.Inconclusive, readiness.Verification},
 		"a verification under way": {
 			all, func(p *progress.Progress, _ []probe.Day) { p.Verification.Complete = false }, readiness.Inconclusive, readiness.Verification,
 		},
@@ -140,8 +143,7 @@ func TestDaysAreThoseOfTheLedger(t *testing.T) {
 		{Day: "2026-07-14", Totals: ledger.Totals{Migrated: 9, Came: 9}},
 	}}
 	probes := []probe.Day{{Day: "2026-07-09", OK: 3}, {Day: "2026-07-12", OK: 20, Failed: 1}, {Day: "2026-07-14", OK: 3}}
-	d := declared(t, "OPENED=2026-07-11")
-	got, evidence := days(p, probes, d.start(p, probes), now.Truncate(24*time.Hour))
+	got, evidence := days(p, probes, start(p, probes), now.Truncate(24*time.Hour))
 	want := []readiness.Day{
 		{Probe: readiness.ProbeOK},
 		{Demand: 4, Moved: 3, Blocked: 1, Invocations: 6},
@@ -154,10 +156,6 @@ func TestDaysAreThoseOfTheLedger(t *testing.T) {
 	}
 	if evidence.From != "2026-07-09" || evidence.Days != 5 || evidence.Probed.OK != 1 || evidence.Probed.Failed != 1 || evidence.Probed.None != 3 {
 		t.Errorf("%+v", evidence)
-	}
-	early := declared(t, "OPENED=2026-07-01")
-	if start := early.start(p, probes); start.Format(time.DateOnly) != "2026-07-01" {
-		t.Errorf("begins on %s", start)
 	}
 }
 

@@ -113,9 +113,9 @@ func days(p progress.Progress, probes []probe.Day, start, today time.Time) ([]re
 	for t := start; t.Before(today); t = t.AddDate(0, 0, 1) {
 		date := t.Format(time.DateOnly)
 		c := totals[date]
-		day := readiness.Day{
-			Demand: c.Came, Moved: c.FirstHandovers, Blocked: c.Blocked, Released: c.Released,
-			Invocations: c.Migrated + c.Rejected + c.Failed, Probe: probed[date],
+		day := readiness.Day{ // a count below zero is damaged: verify finds it, and the report still has to say so
+			Demand: max(0, c.Came), Moved: max(0, c.FirstHandovers), Blocked: max(0, c.Blocked), Released: max(0, c.Released),
+			Invocations: max(0, c.Migrated+c.Rejected+c.Failed), Probe: probed[date],
 		}
 		switch day.Probe {
 		case readiness.ProbeOK:

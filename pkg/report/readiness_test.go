@@ -159,6 +159,18 @@ func TestDaysAreThoseOfTheLedger(t *testing.T) {
 	}
 }
 
+// A tally that somebody has damaged does not keep the report from telling what is wrong.
+func TestCountsBelowZero(t *testing.T) {
+	t.Parallel()
+	p, probes := sound(194)
+	p.Days[0].Totals = ledger.Totals{Migrated: -1, Rejected: -1, Failed: -1, FirstHandovers: -1, Came: -1, Blocked: -1, Released: -1}
+	p.Verification.Findings = 1
+	r, err := declared(t, "TOLERANCE=10", "HORIZON=30", "OPENED=2026-01-01", "YEARLY_HABITS=no").judge(p, nil, probes, journal.State{})
+	if err != nil || r.Verdict != readiness.NotReady || r.Reason != readiness.Verification {
+		t.Errorf("%s by %q, %v", r.Verdict, r.Reason, err)
+	}
+}
+
 // Only a census counts that is complete, recent, and not contradicted by Cognito's own estimate.
 func TestWhichCensusCounts(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ type Readiness struct {
 	Evidence Evidence `json:"evidence"`
 
 	LastReady *time.Time `json:"last_ready"` // when the journal's last READY was given; null if none was
-	Lost      bool       `json:"lost"`       // the last verdict in the journal was READY, and it is READY no longer
+	Lost      bool       `json:"lost"`       // it is READY no longer, and was by the journal's last verdict, or within two days
 }
 
 // Evidence is what a verdict is made from, beside the counts of days.
@@ -45,6 +45,9 @@ const firstDay = "2000-01-01"
 
 // fresh is how old a census may be to count: one is taken every day, and may take hours.
 const fresh = 48 * time.Hour
+
+// mourned is how long a loss is told at least: the journal gets a READY once a day as long as it holds.
+const mourned = 48 * time.Hour
 
 // judge decides about readiness as of now.
 func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Day, j journal.State) (Readiness, error) {
@@ -73,7 +76,9 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Da
 	if r.Verdict == readiness.Ready && r.Evidence.Missing == nil {
 		r.Sentence += " It was not measured whether the new pool has the users who were handed over."
 	}
-	r.Lost = j.Verdict == string(readiness.Ready) && r.Verdict != readiness.Ready
+	// The journal's next verdict may be written before anybody has looked.
+	lately := !j.ReadyAt.IsZero() && p.AsOf.Sub(j.ReadyAt) <= mourned
+	r.Lost = r.Verdict != readiness.Ready && (lately || j.Verdict == string(readiness.Ready))
 	return r, err
 }
 

@@ -206,7 +206,7 @@ func TestWhichCensusCounts(t *testing.T) {
 	}
 }
 
-// READY is lost if the journal's last verdict was READY, and now it is not.
+// READY is lost if the journal's last verdict was READY, and now it is not. A verdict that says so does not hush it up on the same day.
 func TestReadyIsLost(t *testing.T) {
 	t.Parallel()
 	given := now.AddDate(0, 0, -3)
@@ -219,6 +219,8 @@ func TestReadyIsLost(t *testing.T) {
 		{journal.State{Verdict: "READY", ReadyAt: given}, 10, true},
 		{journal.State{Verdict: "READY", ReadyAt: given}, 190, false},
 		{journal.State{Verdict: "NOT_READY", ReadyAt: given}, 10, false},
+		{journal.State{Verdict: "NOT_READY", ReadyAt: now.Add(-24 * time.Hour)}, 10, true},
+		{journal.State{Verdict: "NOT_READY", ReadyAt: now.Add(-24 * time.Hour)}, 190, false},
 	} {
 		p, probes := sound(tt.days)
 		r, err := declared(t, "TOLERANCE=10", "HORIZON=30", "OPENED=2026-01-01", "YEARLY_HABITS=no").judge(p, nil, probes, tt.state)

@@ -55,7 +55,7 @@ func (t *Tolerance) UnmarshalText(text []byte) error {
 	} else if t.text != "" {
 		t.Users, err = strconv.Atoi(t.text)
 	}
-	if err != nil || t.Users < 0 || !(t.Share >= 0 && t.Share <= 1) || strings.HasSuffix(t.text, "%") && t.Share == 0 {
+	if err != nil || t.Users < 0 || !(t.Share >= 0 && t.Share <= 1) {
 		return fmt.Errorf("%q is no tolerance: allowed is a number of users, such as 100, or a share of those who have moved, such as 0.5%%", text)
 	}
 	return nil

@@ -53,7 +53,7 @@ func TestDeclaredIsRead(t *testing.T) {
 		{"", ""},
 		{"TOLERANCE=0 HORIZON=1 CONFIDENCE=99.9 OPENED=2026-01-31 YEARLY_HABITS=no MAILINGS=2026-02-01,2026-03-01", ""},
 		{"TOLERANCE=0.5%", ""},
-		{"TOLERANCE=0%", "TOLERANCE: \"0%\" is no tolerance: allowed is"},
+		{"TOLERANCE=0%", ""}, // as 0
 		{"TOLERANCE=-1", "TOLERANCE: \"-1\" is no tolerance: allowed is"},
 		{"TOLERANCE=101%", "TOLERANCE: \"101%\" is no tolerance: allowed is"},
 		{"TOLERANCE=some", "TOLERANCE: \"some\" is no tolerance: allowed is"},

@@ -21,6 +21,7 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/readiness"
 	"github.com/cognito-user-migration/cognito-user-migration/sandbox"
+	"github.com/cognito-user-migration/cognito-user-migration/sandbox/cognito"
 )
 
 // recorded is the journal function's answer.
@@ -182,5 +183,26 @@ func TestTheJournalIsExported(t *testing.T) {
 	checked, err := exec.CommandContext(t.Context(), python, "-c", string(example[1]), out).CombinedOutput()
 	if err != nil || !strings.Contains(string(checked), "3 events of 1 streams") {
 		t.Errorf("%v: %s", err, checked)
+	}
+}
+
+// The new pool's users may say, by the attribute that links them, that they are the journal. The journal goes on, and nothing waits in the spool.
+func TestNobodyIsTheJournal(t *testing.T) {
+	t.Parallel()
+	own, stack := polled(t)
+	if err := own.New.Put(t.Context(), cognito.User{
+		Username: "stranger", Password: "Correct-horse-9", Attributes: map[string]string{link: journal.Stream},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // before the journal has its first entry, and after
+		takeCensus(t, stack)
+		query[recorded](t, stack, "journal", `{"view":"record"}`)
+	}
+	if n := len(stack.Spool.Messages()); n > 0 {
+		t.Errorf("%d events in the spool", n)
+	}
+	if v := isClean(t, stack); v.Journal != 5 || v.Streams != 0 {
+		t.Errorf("%d entries, %d streams", v.Journal, v.Streams)
 	}
 }

@@ -115,8 +115,9 @@ type result struct {
 // perUser is the most time that one user takes, recording apart.
 const perUser = 5 * time.Second
 
-// confirm asks both pools about one user. The groups come first: a user who is confirmed has them.
-func (c *Confirmer) confirm(ctx context.Context, sub string) (r result) {
+// confirm asks both pools about one user, who was handed over at a time. The groups come first: a user who is confirmed has them, but for
+// one who was confirmed before the handover was recorded, by a census.
+func (c *Confirmer) confirm(ctx context.Context, sub string, handedOver time.Time) (r result) {
 	r = result{sub: sub}
 	asking, cancel := recorder.Within(ctx, perUser, c.config.Total())
 	defer cancel()
@@ -125,7 +126,8 @@ func (c *Confirmer) confirm(ctx context.Context, sub string) (r result) {
 		r.unreachable(redact.Error(err))
 		return r
 	}
-	if r.before = record.Status == migration.StatusConfirmed; r.before {
+	lacksGroups := bool(c.config.CarryGroups) && record.Since.Before(handedOver)
+	if r.before = record.Status == migration.StatusConfirmed && !lacksGroups; r.before {
 		return r
 	}
 	f := c.config.find(asking, c.old, c.new, sub)

@@ -30,13 +30,14 @@ type world struct {
 	groups      []string             // of everybody in the old pool
 	noGroup     string               // which the new pool has not
 	confirmed   map[string]int       // confirmations by sub
+	since       map[string]time.Time // of the first
 	asked       map[string]time.Time // when the old pool was asked
 	grouped     map[string][]string  // groups in the new pool
 	lost        int                  // so many confirmations are recorded nowhere
 }
 
 func newWorld() *world {
-	return &world{confirmed: map[string]int{}, asked: map[string]time.Time{}, grouped: map[string][]string{}}
+	return &world{confirmed: map[string]int{}, since: map[string]time.Time{}, asked: map[string]time.Time{}, grouped: map[string][]string{}}
 }
 
 func (w *world) LookupSub(_ context.Context, sub string) migration.Answer {
@@ -69,7 +70,7 @@ func (w *world) AddToGroup(_ context.Context, username, group string) error {
 
 func (w *world) Record(_ context.Context, sub string) (migration.Record, error) {
 	if w.confirmed[sub] > 0 {
-		return migration.Record{Status: migration.StatusConfirmed}, nil
+		return migration.Record{Status: migration.StatusConfirmed, Since: w.since[sub]}, nil
 	}
 	return migration.Record{Status: migration.StatusMigrated}, nil
 }
@@ -101,7 +102,10 @@ func (l ledger) Record(
 		l.lost--
 		return recorder.Recorded{Event: decide(migration.Record{}), Lost: true, Fault: "no ledger"}
 	}
-	l.confirmed[sub]++
+	if l.confirmed[sub]++; l.confirmed[sub] > 1 {
+		return recorder.Recorded{Event: decide(migration.Record{}), Repeat: true}
+	}
+	l.since[sub] = time.Now()
 	return recorder.Recorded{Event: decide(migration.Record{})}
 }
 
@@ -241,6 +245,25 @@ func TestGroups(t *testing.T) {
 			if got := strings.Contains(log.String(), `"missing_groups":["writers"]`); got != carry {
 				t.Errorf("%t: %s", carry, log)
 			}
+		}
+	})
+}
+
+// A census may confirm a user whose handover waits in the spool. The groups come when the handover is recorded, once.
+func TestGroupsOfWhoWasConfirmedBeforeTheHandover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, log := newWorld(), &bytes.Buffer{}
+		w.groups = []string{"readers"}
+		w.confirmed["a"], w.since["a"] = 1, time.Now().Add(-time.Hour)
+		w.confirmed["b"], w.since["b"] = 1, time.Now().Add(time.Second)
+		w.confirmer(log, true).Batch(t.Context(), batch(time.Now(), "a", "b"))
+		if diff := cmp.Diff(map[string][]string{"name of a": {"readers"}}, w.grouped); diff != "" {
+			t.Errorf("groups (-want +got):\n%s", diff)
+		}
+		w.grouped = map[string][]string{}
+		w.confirmer(log, false).Batch(t.Context(), batch(time.Now(), "a"))
+		if len(w.grouped) > 0 || strings.Contains(log.String(), `"Confirmed":1`) {
+			t.Errorf("%v: %s", w.grouped, log)
 		}
 	})
 }

@@ -38,7 +38,7 @@ func (c *Confirmer) Batch(ctx context.Context, batch events.DynamoDBEvent) event
 		c.pause(ctx, recordedAt.Add(settle))
 		r := result{sub: sub, why: Unreachable, exception: "there was not enough time"}
 		if ctx.Err() == nil {
-			r = c.confirm(ctx, sub)
+			r = c.confirm(ctx, sub, recordedAt)
 		}
 		c.report(ctx, r)
 		if r.why == Unreachable {

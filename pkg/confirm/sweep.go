@@ -72,7 +72,7 @@ func (c *Confirmer) sweep(ctx context.Context, records []migration.Record, start
 		if ctx.Err() != nil {
 			return false
 		}
-		r := c.confirm(ctx, record.Sub)
+		r := c.confirm(ctx, record.Sub, record.Since)
 		if r.before {
 			continue // the index that lists users lags a little
 		}

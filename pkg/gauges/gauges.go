@@ -29,7 +29,7 @@ const (
 	MetricSpoolDepth           = "SpoolDepth"
 	MetricDeadLetterDepth      = "DeadLetterDepth"
 	MetricReady                = "Ready"          // 1 while the old pool may be switched off, else 0
-	MetricReadyLost            = "ReadyLost"      // 1 if it was READY by the last verdict in the journal, and is no longer, else 0
+	MetricReadyLost            = "ReadyLost"      // 1 if it was READY by the journal, and is no longer, else 0
 	MetricRemainingUsers       = "RemainingUsers" // by the last census, if it is recent
 )
 

@@ -88,6 +88,8 @@ func DayTally(day string, counters migration.Counters, recordedAt time.Time) Tal
 	// Every release is a user who moves, or who is blocked otherwise: both have come before. The counters do not tell whether a user who
 	// was confirmed without a handover had been blocked. So as many releases as may be such users are not taken off: rather a user too many.
 	t.Came = t.FirstHandovers + t.Blocked - t.Released + min(t.Released, max(0, unasked))
+	// A handover that was recorded late, from the spool, may find the user confirmed already, by a census. It changes no standing.
+	t.Came += max(0, t.Migrated-counters[migration.Reoffers]-t.FirstHandovers)
 	return Tally{Period: day, Counters: counters, RecordedAt: recordedAt, Days: map[string]Totals{day: t}}
 }
 

@@ -70,10 +70,14 @@ func NewConfirmation(o Origin, sub string) Event {
 // maxSub is longer than any sub, in bytes.
 const maxSub = 128
 
+// JournalStream stands in the place of a sub in the migration's own stream, beside the users'. No user has it: a sub is longer.
+const JournalStream = "journal"
+
 // LikeSub tells whether a text may be a sub, of which no more is promised than that it is a name: it is short, of printable ASCII, and has
-// not the form of an email address or a phone number. So nobody can have those written down by putting them where a sub belongs.
+// not the form of an email address or a phone number. So nobody can have those written down by putting them where a sub belongs, nor write
+// into the journal.
 func LikeSub(text string) bool {
-	return text != "" && len(text) <= maxSub && text[0] != '+' &&
+	return text != "" && len(text) <= maxSub && text[0] != '+' && text != JournalStream &&
 		!strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '@' })
 }
 

@@ -157,7 +157,7 @@ func TestReofferedAreTheHandoversAfterTheFirst(t *testing.T) {
 func TestWhatMayBeASub(t *testing.T) {
 	for text, want := range map[string]bool{
 		"f4d8c458-5041-70a1-8333-000000000001": true, "user/1": true, "": false, "ada@example.com": false, "+491511": false,
-		"Ada Lovelace": false, "\x00": false, "名前": false, strings.Repeat("a", 129): false,
+		"Ada Lovelace": false, "\x00": false, "名前": false, strings.Repeat("a", 129): false, "journal": false,
 	} {
 		if got := LikeSub(text); got != want {
 			t.Errorf("%q: %t", text, got)

@@ -217,9 +217,11 @@ func (p *Pool) initiateAuth(ctx context.Context, input *cognito.AdminInitiateAut
 // Cognito's limits, in characters. No user has a longer name or password: such a sign-in is refused like any other.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminGetUser.html
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
 const (
 	maxUsername = 128
 	maxPassword = 256
+	maxFilter   = 256
 )
 
 // isUsername tells whether a name has the form of a username, [\p{L}\p{M}\p{S}\p{N}\p{P}]+. Cognito refuses a request with any other name
@@ -300,10 +302,14 @@ func (p *Pool) LookupAddress(ctx context.Context, address migration.Address, val
 
 var nobody = migration.Answer{AccountReason: migration.UnknownUser, AccountException: "UserNotFoundException"}
 
-// search lists the users who have a value of an attribute.
+// search lists the users who have a value of an attribute. Nobody is found by a value that no filter can hold: hardly any mail server takes
+// so long an address.
 // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
 func (p *Pool) search(ctx context.Context, attribute, value string) ([]*migration.Account, error) {
 	filter := attribute + ` = "` + quoted.Replace(value) + `"`
+	if utf8.RuneCountInString(filter) > maxFilter {
+		return nil, nil
+	}
 	input := &cognito.ListUsersInput{UserPoolId: &p.config.UserPoolID, Filter: &filter}
 	var found []*migration.Account
 	for {

@@ -61,6 +61,10 @@ func TestNamesThatAreNone(t *testing.T) {
 			}
 		}
 	}
+	long := strings.Repeat("a", 245) + "@x"
+	if answer := p.LookupAddress(t.Context(), migration.Email, long); answer.AccountReason != migration.UnknownUser {
+		t.Errorf("%q: %+v", long, answer)
+	}
 	if *asked != 0 {
 		t.Errorf("asked %d times", *asked)
 	}

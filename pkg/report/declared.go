@@ -33,7 +33,7 @@ func (d Declared) Validate() error {
 	if d.Horizon < 1 || d.Horizon > 730 {
 		errs = append(errs, fmt.Errorf("HORIZON is %d: allowed is 1 to 730 days", d.Horizon))
 	}
-	if d.Confidence < 80 || d.Confidence > 99.9 {
+	if !(d.Confidence >= 80 && d.Confidence <= 99.9) { // nor NaN
 		errs = append(errs, fmt.Errorf("CONFIDENCE is %v: allowed is 80 to 99.9 percent", d.Confidence))
 	}
 	return errors.Join(errs...)
@@ -55,7 +55,7 @@ func (t *Tolerance) UnmarshalText(text []byte) error {
 	} else if t.text != "" {
 		t.Users, err = strconv.Atoi(t.text)
 	}
-	if err != nil || t.Users < 0 || t.Share < 0 || t.Share > 1 || strings.HasSuffix(t.text, "%") && t.Share == 0 {
+	if err != nil || t.Users < 0 || !(t.Share >= 0 && t.Share <= 1) {
 		return fmt.Errorf("%q is no tolerance: allowed is a number of users, such as 100, or a share of those who have moved, such as 0.5%%", text)
 	}
 	return nil

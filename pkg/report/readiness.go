@@ -21,7 +21,7 @@ type Readiness struct {
 	Evidence Evidence `json:"evidence"`
 
 	LastReady *time.Time `json:"last_ready"` // when the journal's last READY was given; null if none was
-	Lost      bool       `json:"lost"`       // the last verdict in the journal was READY, and it is READY no longer
+	Lost      bool       `json:"lost"`       // it is READY no longer, and was by the journal's last verdict, or within two days
 }
 
 // Evidence is what a verdict is made from, beside the counts of days.
@@ -46,6 +46,9 @@ const firstDay = "2000-01-01"
 // fresh is how old a census may be to count: one is taken every day, and may take hours.
 const fresh = 48 * time.Hour
 
+// mourned is how long a loss is told at least: the journal gets a READY once a day as long as it holds.
+const mourned = 48 * time.Hour
+
 // judge decides about readiness as of now.
 func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Day, j journal.State) (Readiness, error) {
 	today := p.AsOf.Truncate(24 * time.Hour)
@@ -54,7 +57,7 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Da
 		r.LastReady = &j.ReadyAt
 	}
 	further := []readiness.Criterion{d.criterion(today), readiness.VerificationCriterion(verified(p)), readiness.SpoolCriterion(spooled(p))}
-	in := readiness.Input{Start: d.start(p, probes), Declared: readiness.Declared{
+	in := readiness.Input{Start: start(p, probes), Declared: readiness.Declared{
 		Tolerance: d.Tolerance.Tolerance, Horizon: d.Horizon, Alpha: 1 - d.Confidence/100, NoYearlyHabits: !bool(d.YearlyHabits),
 	}}
 	in.Days, r.Evidence = days(p, probes, in.Start, today)
@@ -64,7 +67,7 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Da
 	if further[0].State != readiness.Pass {
 		r.Decision = readiness.Undecided(in, further...)
 	} else {
-		in.Open = in.Day(d.Opened.Time)
+		in.Open = max(0, in.Day(d.Opened.Time)) // what came before anything was counted shows no habit
 		for _, mailing := range d.Mailings {
 			in.Mailings = append(in.Mailings, in.Day(mailing.Time))
 		}
@@ -73,28 +76,25 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Da
 	if r.Verdict == readiness.Ready && r.Evidence.Missing == nil {
 		r.Sentence += " It was not measured whether the new pool has the users who were handed over."
 	}
-	r.Lost = j.Verdict == string(readiness.Ready) && r.Verdict != readiness.Ready
+	// The journal's next verdict may be written before anybody has looked.
+	lately := !j.ReadyAt.IsZero() && p.AsOf.Sub(j.ReadyAt) <= mourned
+	r.Lost = r.Verdict != readiness.Ready && (lately || j.Verdict == string(readiness.Ready))
 	return r, err
 }
 
-// start is day 0: the first day with an event or a probe, or the day of opening if that is earlier.
-func (d Declared) start(p progress.Progress, probes []probe.Day) time.Time {
+// start is day 0: the first day with an event or a probe.
+func start(p progress.Progress, probes []probe.Day) time.Time {
 	start := p.AsOf.Truncate(24 * time.Hour)
-	earlier := func(day time.Time) {
-		if !day.IsZero() && day.Before(start) {
-			start = day
+	earlier := func(day string) {
+		if t, err := time.Parse(time.DateOnly, day); err == nil && t.Before(start) {
+			start = t
 		}
 	}
-	earlier(d.Opened.Time)
 	for _, day := range p.Days {
-		if t, err := time.Parse(time.DateOnly, day.Day); err == nil {
-			earlier(t)
-		}
+		earlier(day.Day)
 	}
 	if len(probes) > 0 {
-		if t, err := time.Parse(time.DateOnly, probes[0].Day); err == nil {
-			earlier(t)
-		}
+		earlier(probes[0].Day)
 	}
 	return start
 }
@@ -118,9 +118,9 @@ func days(p progress.Progress, probes []probe.Day, start, today time.Time) ([]re
 	for t := start; t.Before(today); t = t.AddDate(0, 0, 1) {
 		date := t.Format(time.DateOnly)
 		c := totals[date]
-		day := readiness.Day{
-			Demand: c.Came, Moved: c.FirstHandovers, Blocked: c.Blocked, Released: c.Released,
-			Invocations: c.Migrated + c.Rejected + c.Failed, Probe: probed[date],
+		day := readiness.Day{ // a count below zero is damaged: verify finds it, and the report still has to say so
+			Demand: max(0, c.Came), Moved: max(0, c.FirstHandovers), Blocked: max(0, c.Blocked), Released: max(0, c.Released),
+			Invocations: max(0, c.Migrated+c.Rejected+c.Failed), Probe: probed[date],
 		}
 		switch day.Probe {
 		case readiness.ProbeOK:

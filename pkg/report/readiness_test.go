@@ -53,10 +53,12 @@ func TestDeclaredIsRead(t *testing.T) {
 		{"", ""},
 		{"TOLERANCE=0 HORIZON=1 CONFIDENCE=99.9 OPENED=2026-01-31 YEARLY_HABITS=no MAILINGS=2026-02-01,2026-03-01", ""},
 		{"TOLERANCE=0.5%", ""},
-		{"TOLERANCE=0%", "TOLERANCE: \"0%\" is no tolerance: allowed is"},
+		{"TOLERANCE=0%", ""}, // as 0
 		{"TOLERANCE=-1", "TOLERANCE: \"-1\" is no tolerance: allowed is"},
 		{"TOLERANCE=101%", "TOLERANCE: \"101%\" is no tolerance: allowed is"},
 		{"TOLERANCE=some", "TOLERANCE: \"some\" is no tolerance: allowed is"},
+		{"TOLERANCE=NaN%", "TOLERANCE: \"NaN%\" is no tolerance: allowed is"},
+		{"CONFIDENCE=NaN", "CONFIDENCE is NaN: allowed is 80 to 99.9"},
 		{"HORIZON=0", "HORIZON is 0: allowed is 1 to 730"},
 		{"HORIZON=731", "HORIZON is 731: allowed is 1 to 730"},
 		{"CONFIDENCE=79.9", "CONFIDENCE is 79.9: allowed is 80 to 99.9"},
@@ -97,9 +99,12 @@ func TestWhatKeepsReadyAway(t *testing.T) {
 		"no day of opening":     {without("OPENED"), nil, readiness.Inconclusive, Declarations},
 		"opened on a day ahead": {append(without("OPENED"), "OPENED=2026-07-15"), nil, readiness.Inconclusive, Declarations},
 		"opened today":          {append(without("OPENED"), "OPENED=2026-07-14"), nil, readiness.Inconclusive, readiness.ReasonWindow},
-		"a mailing ahead":       {append(all, "MAILINGS=2026-08-01"), nil, readiness.Inconclusive, readiness.ReasonMailing},
-		"yearly habits":         {without("YEARLY"), nil, readiness.Inconclusive, readiness.ReasonSeason},
-		"never verified":        {all, func(p *progress.Progress, _ []probe.Day) { p.Verification = nil }, readiness.Inconclusive, readiness.Verification},
+		"yearly habits, opened years before anything was counted": {
+			[]string{"TOLERANCE=10", "HORIZON=30", "OPENED=2024-01-01"}, nil, readiness.Inconclusive, readiness.ReasonSeason,
+		},
+		"a mailing ahead": {append(all, "MAILINGS=2026-08-01"), nil, readiness.Inconclusive, readiness.ReasonMailing},
+		"yearly habits":   {without("YEARLY"), nil, readiness.Inconclusive, readiness.ReasonSeason},
+		"never verified":  {all, func(p *progress.Progress, _ []probe.Day) { p.Verification = nil }, readiness.Inconclusive, readiness.Verification},
 		"a verification under way": {
 			all, func(p *progress.Progress, _ []probe.Day) { p.Verification.Complete = false }, readiness.Inconclusive, readiness.Verification,
 		},
@@ -138,8 +143,7 @@ func TestDaysAreThoseOfTheLedger(t *testing.T) {
 		{Day: "2026-07-14", Totals: ledger.Totals{Migrated: 9, Came: 9}},
 	}}
 	probes := []probe.Day{{Day: "2026-07-09", OK: 3}, {Day: "2026-07-12", OK: 20, Failed: 1}, {Day: "2026-07-14", OK: 3}}
-	d := declared(t, "OPENED=2026-07-11")
-	got, evidence := days(p, probes, d.start(p, probes), now.Truncate(24*time.Hour))
+	got, evidence := days(p, probes, start(p, probes), now.Truncate(24*time.Hour))
 	want := []readiness.Day{
 		{Probe: readiness.ProbeOK},
 		{Demand: 4, Moved: 3, Blocked: 1, Invocations: 6},
@@ -153,9 +157,17 @@ func TestDaysAreThoseOfTheLedger(t *testing.T) {
 	if evidence.From != "2026-07-09" || evidence.Days != 5 || evidence.Probed.OK != 1 || evidence.Probed.Failed != 1 || evidence.Probed.None != 3 {
 		t.Errorf("%+v", evidence)
 	}
-	early := declared(t, "OPENED=2026-07-01")
-	if start := early.start(p, probes); start.Format(time.DateOnly) != "2026-07-01" {
-		t.Errorf("begins on %s", start)
+}
+
+// A tally that somebody has damaged does not keep the report from telling what is wrong.
+func TestCountsBelowZero(t *testing.T) {
+	t.Parallel()
+	p, probes := sound(194)
+	p.Days[0].Totals = ledger.Totals{Migrated: -1, Rejected: -1, Failed: -1, FirstHandovers: -1, Came: -1, Blocked: -1, Released: -1}
+	p.Verification.Findings = 1
+	r, err := declared(t, "TOLERANCE=10", "HORIZON=30", "OPENED=2026-01-01", "YEARLY_HABITS=no").judge(p, nil, probes, journal.State{})
+	if err != nil || r.Verdict != readiness.NotReady || r.Reason != readiness.Verification {
+		t.Errorf("%s by %q, %v", r.Verdict, r.Reason, err)
 	}
 }
 
@@ -194,7 +206,7 @@ func TestWhichCensusCounts(t *testing.T) {
 	}
 }
 
-// READY is lost if the journal's last verdict was READY, and now it is not.
+// READY is lost if the journal's last verdict was READY, and now it is not. A verdict that says so does not hush it up on the same day.
 func TestReadyIsLost(t *testing.T) {
 	t.Parallel()
 	given := now.AddDate(0, 0, -3)
@@ -207,6 +219,8 @@ func TestReadyIsLost(t *testing.T) {
 		{journal.State{Verdict: "READY", ReadyAt: given}, 10, true},
 		{journal.State{Verdict: "READY", ReadyAt: given}, 190, false},
 		{journal.State{Verdict: "NOT_READY", ReadyAt: given}, 10, false},
+		{journal.State{Verdict: "NOT_READY", ReadyAt: now.Add(-24 * time.Hour)}, 10, true},
+		{journal.State{Verdict: "NOT_READY", ReadyAt: now.Add(-24 * time.Hour)}, 190, false},
 	} {
 		p, probes := sound(tt.days)
 		r, err := declared(t, "TOLERANCE=10", "HORIZON=30", "OPENED=2026-01-01", "YEARLY_HABITS=no").judge(p, nil, probes, tt.state)

@@ -16,6 +16,7 @@ const { pool } = require("./users");
 
 const lifetime = 60 * 60 * 1000;
 const largestPage = 60;
+const longestFilter = 256;
 
 // A page may have fewer users than were asked for, and more to come.
 let pageSize = largestPage;
@@ -84,6 +85,7 @@ function goOn(parameters, token) {
 }
 
 async function listUsers(_ctx, req) {
+  if ([...(req.Filter ?? "")].length > longestFilter) throw outOfBounds("filter", `length less than or equal to ${longestFilter}`);
   if (req.Limit > largestPage) throw outOfBounds("limit", `value less than or equal to ${largestPage}`);
   const parameters = JSON.stringify([req.Filter, req.AttributesToGet, req.Limit]);
   const { chain, from } = req.PaginationToken ? goOn(parameters, req.PaginationToken) : begin(parameters, req);

@@ -63,6 +63,9 @@ func TestFiltersOfListUsers(t *testing.T) {
 		{"sorted by family_name", searchPage, `family_name ^= ""`, "bob ann cy"},
 		{"sorted by preferred_username", searchPage, `preferred_username ^= ""`, "cy bob ann"},
 		{"quotation marks are escaped", listPage, `name = "Ann \"A\" \\ Lee"`, "ann"},
+		{"the longest", listPage, `email = "` + strings.Repeat("a", 246) + `"`, ""},
+		{"too long", listPage, `email = "` + strings.Repeat("a", 247) + `"`, "InvalidParameterException: 1 validation error detected: " +
+			"Value at 'filter' failed to satisfy constraint: Member must have length less than or equal to 256"},
 		{"no quotation marks", listPage, `username = ann`, parsing},
 		{"another operator", listPage, `username != "ann"`, parsing},
 		{"a custom attribute", listPage, `custom:a = "b"`, "InvalidParameterException: Invalid search attribute: custom:a"},

@@ -15,8 +15,8 @@ import (
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/migration"
 )
 
-// Stream is the journal's key in the audit table, in the place of a user's sub. No user has it: a sub is longer.
-const Stream = "journal"
+// Stream is the journal's key in the audit table, in the place of a user's sub.
+const Stream = migration.JournalStream
 
 // The kinds of entries.
 const (

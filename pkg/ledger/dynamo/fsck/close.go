@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger/dynamo/internal/table"
@@ -50,18 +49,7 @@ func (c *Checker) closedEarlier(ctx context.Context) (bool, error) {
 }
 
 // lacksFigures tells whether a closed month is of a version that did not know all the figures of a day.
-func lacksFigures(month table.Item) bool {
-	days, _ := month["days"].(*types.AttributeValueMemberM)
-	if days == nil {
-		return false
-	}
-	for _, day := range days.Value {
-		if figures, ok := day.(*types.AttributeValueMemberM); ok && figures.Value["came"] == nil {
-			return true
-		}
-	}
-	return false
-}
+func lacksFigures(month table.Item) bool { return len(table.DaysWithoutCame(month)) > 0 }
 
 // closedPeriod is the key of a closed day or month.
 type closedPeriod struct{ pk, period string }

@@ -155,7 +155,29 @@ func UnmarshalTally(it Item) (ledger.Tally, error) {
 	if rest.Days != nil {
 		t.Days = rest.Days
 	}
+	// A month that was closed before it was counted who came says so only when it is closed again. Until then it counts the most who may
+	// have come: a block takes a rejected attempt. Nobody there would look like a quiet month.
+	for _, day := range DaysWithoutCame(it) {
+		totals := t.Days[day]
+		totals.Came = totals.FirstHandovers + totals.Rejected
+		t.Days[day] = totals
+	}
 	return t, nil
+}
+
+// DaysWithoutCame returns the days of a closed month that lack the figure who came: a version closed it that did not count that.
+func DaysWithoutCame(month Item) []string {
+	days, _ := month["days"].(*types.AttributeValueMemberM)
+	if days == nil {
+		return nil
+	}
+	var lacking []string
+	for name, day := range days.Value {
+		if figures, ok := day.(*types.AttributeValueMemberM); ok && figures.Value["came"] == nil {
+			lacking = append(lacking, name)
+		}
+	}
+	return lacking
 }
 
 // Attribute returns an item's string by its name; empty if there is none.

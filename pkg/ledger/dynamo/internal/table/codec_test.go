@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
@@ -95,5 +96,26 @@ func TestStoredFormIsPinned(t *testing.T) {
 	// The number of tally shards is part of the form as well: a user's counts stay in one shard.
 	if key := TallyShard(Shard(event.Sub, TallyShards)); key != "tally#02" {
 		t.Errorf("the user's tally is %s", key)
+	}
+}
+
+// A month that an earlier version closed does not have who came. Until it is closed again it counts the most who may have come, not nobody.
+func TestAMonthWithoutWhoCameIsNotQuiet(t *testing.T) {
+	month := ledger.DayTally("2026-07", migration.Counters{}, time.Time{})
+	month.Days = map[string]ledger.Totals{"2026-07-14": {Migrated: 7, Rejected: 3, FirstHandovers: 5, Came: 6}, "2026-07-15": {Migrated: 2, Came: 1}}
+	item, err := MarshalTally(ClosedMonths, month)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := item["days"].(*types.AttributeValueMemberM).Value["2026-07-14"].(*types.AttributeValueMemberM).Value
+	for _, figure := range []string{"came", "blocked", "released"} {
+		delete(day, figure)
+	}
+	got, err := UnmarshalTally(item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, second := got.Days["2026-07-14"].Came, got.Days["2026-07-15"].Came; first != 5+3 || second != 1 {
+		t.Errorf("%d came on the day that lacks it, and %d on the other", first, second)
 	}
 }

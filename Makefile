@@ -18,7 +18,7 @@ demo: setup host tool ## Move 200 users (USERS=…) between two local pools and 
 .PHONY: test
 test: setup host ## Run all tests, against DynamoDB Local and two local user pools
 	@command -v chromium >/dev/null || echo "No browser is found (chromium): nobody looks at the report's page in these tests."
-	go test ./...
+	go test -parallel 6 ./... # most tests wait more than they compute
 	go test ./pkg/signin -run '^$$' -fuzz FuzzInvoke -fuzztime 20000x
 	go test ./pkg/ledger/spool -run '^$$' -fuzz FuzzParse -fuzztime 50000x
 

@@ -136,8 +136,15 @@ func TestToolAnswers(t *testing.T) {
 			[]string{"users 3, events", "Nothing is wrong."},
 			0,
 		},
-		"make the progress table again": {[]string{"rebuild"}, []string{"Rebuilt the progress table: users 8"}, 0},
-		"close the days that are over":  {[]string{"close"}, nil, 0},
+		"may the old pool be switched off": {
+			[]string{"readiness"},
+			[]string{"INCONCLUSIVE", "declarations unknown", "It is not declared how many users may be locked out"},
+			1,
+		},
+		"may it on this day, for the record": {[]string{"readiness", "--record"}, []string{"INCONCLUSIVE", "Recorded as entry "}, 1},
+		"on what grounds":                    {[]string{"journal"}, nil, 0},
+		"make the progress table again":      {[]string{"rebuild"}, []string{"Rebuilt the progress table: users 8"}, 0},
+		"close the days that are over":       {[]string{"close"}, nil, 0},
 		"a stack that is not there": {
 			[]string{"report", "--stack=dead"},
 			[]string{"there is no stack dead in Region eu-west-1"},

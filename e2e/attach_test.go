@@ -309,7 +309,7 @@ func (a attachable) atTerminal(t *testing.T, args ...string) *terminal {
 	}
 	side, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Fatal(err)
+		t.Skipf("there are no terminals here (is /dev/pts mounted?), so nobody can be asked: %v", err)
 	}
 	number, err := unix.IoctlGetInt(int(side.Fd()), unix.TIOCGPTN)
 	if err := errors.Join(err, unix.IoctlSetPointerInt(int(side.Fd()), unix.TIOCSPTLCK, 0)); err != nil {

@@ -50,6 +50,7 @@ var trialUsers = []trialUser{
 	{name: "eve", unverified: true, forgot: true, reason: migration.NoVerifiedContact},
 	{name: "fritz", state: "temporary", reason: migration.ChallengeRequired, challenge: "NEW_PASSWORD_REQUIRED"},
 	{name: "gina", state: "unconfirmed", reason: migration.Unconfirmed},
+	{name: "hugo", state: "reset", reason: migration.PasswordResetRequired},
 }
 
 // email is an address of Amazon SES's mailbox simulator: mail to it is taken, and does not count as bounced.
@@ -96,8 +97,12 @@ func (m *smoke) makeUser(ctx context.Context, u trialUser) error {
 			UserPoolId: &m.oldID, Username: &u.name, Password: ptr(rightPassword), Permanent: true,
 		})
 	}
-	if err == nil && u.state == "disabled" {
+	switch {
+	case err != nil:
+	case u.state == "disabled":
 		_, err = m.cognito.AdminDisableUser(ctx, &cognitoidentityprovider.AdminDisableUserInput{UserPoolId: &m.oldID, Username: &u.name})
+	case u.state == "reset":
+		_, err = m.cognito.AdminResetUserPassword(ctx, &cognitoidentityprovider.AdminResetUserPasswordInput{UserPoolId: &m.oldID, Username: &u.name})
 	}
 	return err
 }

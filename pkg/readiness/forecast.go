@@ -177,6 +177,8 @@ func (o Outlook) say() string {
 	case o.Latest == nil:
 		return fmt.Sprintf("READY is likely in about %s, and %d at the earliest; no date can be given for the latest.",
 			count(*o.Central, "day"), *o.Earliest)
+	case *o.Earliest == *o.Latest:
+		return fmt.Sprintf("READY is likely in about %s.", count(*o.Central, "day"))
 	}
 	return fmt.Sprintf("READY is likely in about %s, and in %d to %d days four times out of five.",
 		count(*o.Central, "day"), *o.Earliest, *o.Latest)

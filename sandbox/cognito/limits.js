@@ -20,7 +20,7 @@ function checkLengths(username = "", password = "") {
 const categories = {
   UserAuthentication: ["InitiateAuth", "AdminInitiateAuth"],
   UserCreation: ["SignUp", "ConfirmSignUp", "AdminCreateUser", "AdminConfirmSignUp"],
-  UserAccountRecovery: ["ChangePassword", "ConfirmForgotPassword", "ForgotPassword", "AdminSetUserPassword"],
+  UserAccountRecovery: ["ChangePassword", "ConfirmForgotPassword", "ForgotPassword", "AdminResetUserPassword", "AdminSetUserPassword"],
   UserRead: ["AdminGetUser", "GetUser"],
   UserUpdate: [
     "AdminAddUserToGroup",

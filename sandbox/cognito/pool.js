@@ -18,7 +18,7 @@ const { control } = require("./control");
 const { adminAddUserToGroup, adminListGroupsForUser, createGroup, listGroups } = require("./groups");
 const { checkLengths, throttle } = require("./limits");
 const { listUsers } = require("./list");
-const { confirmForgotPassword, forgotPassword, newCode } = require("./recovery");
+const { adminResetUserPassword, confirmForgotPassword, forgotPassword, newCode } = require("./recovery");
 const { clock, config } = require("./settings");
 const { adminCreateUser, signUp } = require("./signup");
 const { tokenGenerator, triggers } = require("./tokens");
@@ -70,6 +70,7 @@ const operations = {
   AdminAddUserToGroup: adminAddUserToGroup,
   AdminCreateUser: adminCreateUser,
   AdminListGroupsForUser: adminListGroupsForUser,
+  AdminResetUserPassword: adminResetUserPassword,
   ConfirmForgotPassword: confirmForgotPassword,
   CreateGroup: createGroup,
   DescribeUserPool: describeUserPool,

@@ -94,4 +94,24 @@ async function confirmForgotPassword(_ctx, req) {
   return {};
 }
 
-module.exports = { confirmForgotPassword, delivery, forgotPassword, newCode };
+// An administrator ends a password: the user is sent a code, and can sign in again only with a new password.
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminResetUserPassword.html
+async function adminResetUserPassword(_ctx, req) {
+  const user = pool.find(req.Username);
+  if (!user) throw userNotFound("User does not exist.");
+  if (!user.Enabled) throw notAuthorized("User is disabled.");
+  if (!["CONFIRMED", "RESET_REQUIRED"].includes(user.UserStatus)) {
+    throw notAuthorized("User password cannot be reset in the current state.");
+  }
+  if (!recoveryAddress(user)) {
+    throw invalidParameter(
+      "Cannot reset password for the user as there is no registered/verified email or phone_number",
+    );
+  }
+  user.UserStatus = "RESET_REQUIRED";
+  user.ConfirmationCode = newCode();
+  user.UserLastModifiedDate = clock.get();
+  return {};
+}
+
+module.exports = { adminResetUserPassword, confirmForgotPassword, delivery, forgotPassword, newCode };

@@ -55,7 +55,7 @@ tool: ## Build the operator's tool, build/migration
 lint: ## Check formatting, vet and golangci-lint
 	@unformatted=$$(go run mvdan.cc/gofumpt@v0.12.0 -l .); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
-	$(GOLANGCI_LINT) run
+	GOLANGCI_LINT_CACHE="$(CURDIR)/.cache/golangci-lint" $(GOLANGCI_LINT) run # a cache that checkouts share names files of others
 
 .PHONY: package
 package: build ## Put what a deployment needs beyond the AWS CLI into build/release: the templates, and a zip for each function

@@ -15,10 +15,11 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 demo: setup host tool ## Move 200 users (USERS=…) between two local pools and show the report; KEEP=1 leaves it running
 	@go run ./sandbox/cmd/demo
 
+# Six tests at once in a package: most wait more than they compute.
 .PHONY: test
 test: setup host ## Run all tests, against DynamoDB Local and two local user pools
 	@command -v chromium >/dev/null || echo "No browser is found (chromium): nobody looks at the report's page in these tests."
-	go test -parallel 6 ./... # most tests wait more than they compute
+	go test -parallel 6 ./...
 	go test ./pkg/signin -run '^$$' -fuzz FuzzInvoke -fuzztime 20000x
 	go test ./pkg/ledger/spool -run '^$$' -fuzz FuzzParse -fuzztime 50000x
 
@@ -51,11 +52,12 @@ deploy: tool
 tool: ## Build the operator's tool, build/migration
 	CGO_ENABLED=0 go build -trimpath -o build/migration ./cmd/migration
 
+# A linter's cache that checkouts share names files of other checkouts.
 .PHONY: lint
 lint: ## Check formatting, vet and golangci-lint
 	@unformatted=$$(go run mvdan.cc/gofumpt@v0.12.0 -l .); [ -z "$$unformatted" ] || { echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
-	GOLANGCI_LINT_CACHE="$(CURDIR)/.cache/golangci-lint" $(GOLANGCI_LINT) run # a cache that checkouts share names files of others
+	GOLANGCI_LINT_CACHE="$(CURDIR)/.cache/golangci-lint" $(GOLANGCI_LINT) run
 
 .PHONY: package
 package: build ## Put what a deployment needs beyond the AWS CLI into build/release: the templates, and a zip for each function

@@ -8,11 +8,15 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -293,6 +297,38 @@ func TestTwoOperatorsAttachAtOnce(t *testing.T) {
 	}
 }
 
+// Somebody who attaches between a tool's two looks at the pool is not overwritten, also if nobody is asked.
+func TestAttachBetweenTwoLooks(t *testing.T) {
+	t.Parallel()
+	a := newAttachable(t, nil)
+	target, err := url.Parse(strings.TrimPrefix(a.env[0], "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var looks atomic.Int32
+	var after map[string]any
+	forward := httputil.NewSingleHostReverseProxy(target)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeUserPool") && looks.Add(1) == 2 {
+			if _, stderr, code := a.tool(t, "attach", "--yes"); code != 0 {
+				t.Errorf("exit code %d: %s", code, stderr)
+			}
+			after = a.described(t)
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	defer proxy.Close()
+	slow := a
+	slow.env = []string{"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + proxy.URL}
+	stdout, stderr, code := slow.tool(t, "attach", "--yes")
+	if code != 1 || !strings.Contains(stdout+stderr, "somebody else changed the pool meanwhile") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	if diff := cmp.Diff(after, a.described(t)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
 // terminal is a tool that runs at a terminal.
 type terminal struct {
 	cmd  *exec.Cmd
@@ -309,7 +345,7 @@ func (a attachable) atTerminal(t *testing.T, args ...string) *terminal {
 	}
 	side, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("there are no terminals here (is /dev/pts mounted?), so nobody can be asked: %v", err)
+		t.Skipf("NOT TESTED at a terminal: there are none here (is /dev/pts mounted?); TestAttachBetweenTwoLooks holds the promise: %v", err)
 	}
 	number, err := unix.IoctlGetInt(int(side.Fd()), unix.TIOCGPTN)
 	if err := errors.Join(err, unix.IoctlSetPointerInt(int(side.Fd()), unix.TIOCSPTLCK, 0)); err != nil {

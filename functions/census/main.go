@@ -167,7 +167,7 @@ func (t taker) run(ctx context.Context, r runRequest) (any, error) {
 	if !running {
 		state = census.State{StartedAt: migration.Millis(now)}
 	}
-	if err := t.counter.Run(ctx, &state, time.Now, until(ctx, r.Seconds), t.keep); err != nil {
+	if err := t.counter.Run(ctx, &state, time.Now, function.WorkUntil(ctx, r.Seconds), t.keep); err != nil {
 		return nil, err
 	}
 	return t.status(ctx, struct{}{})
@@ -186,15 +186,4 @@ func (t taker) keep(ctx context.Context, s *census.State) error {
 		t.log.LogAttrs(ctx, slog.LevelInfo, "census", slog.Any("result", result))
 	}
 	return t.store.KeepCensus(ctx, dynamo.CensusState, s)
-}
-
-// until is when to stop for now: after so many seconds if any are given, but with a tenth of Lambda's time left.
-func until(ctx context.Context, seconds int) time.Time {
-	stop := time.Now().Add(time.Duration(seconds) * time.Second)
-	if deadline, ok := ctx.Deadline(); ok {
-		if latest := deadline.Add(-time.Until(deadline) / 10); seconds == 0 || stop.After(latest) {
-			return latest
-		}
-	}
-	return stop
 }

@@ -95,22 +95,10 @@ func checkSeconds(seconds int) error {
 }
 
 func (m maintainer) rebuild(ctx context.Context, r rebuildRequest) (any, error) {
-	rebuilt, err := m.checker.Rebuild(ctx, time.Now, until(ctx, r.Seconds), r.Anew)
+	rebuilt, err := m.checker.Rebuild(ctx, time.Now, function.WorkUntil(ctx, r.Seconds), r.Anew)
 	if err != nil {
 		return nil, err
 	}
 	m.log.LogAttrs(ctx, slog.LevelInfo, "rebuild", slog.Any("rebuilt", rebuilt))
 	return rebuilt, nil
-}
-
-// until is when to stop walking for now: after the given seconds, if any, but with a tenth of Lambda's time left for the rest of the
-// work.
-func until(ctx context.Context, seconds int) time.Time {
-	stop := time.Now().Add(time.Duration(seconds) * time.Second)
-	if deadline, ok := ctx.Deadline(); ok {
-		if latest := deadline.Add(-time.Until(deadline) / 10); seconds == 0 || stop.After(latest) {
-			return latest
-		}
-	}
-	return stop
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 )
@@ -45,17 +43,6 @@ func TestRebuildsThatAreNotUnderstood(t *testing.T) {
 		answer, err := handler(t.Context(), []byte(request))
 		if err == nil || !strings.Contains(err.Error(), `allowed is {"view":"rebuild"} with "anew", "seconds"`) {
 			t.Errorf("%s: %v, %v", request, answer, err)
-		}
-	}
-}
-
-// A walk stops in time for what comes after it.
-func TestUntil(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
-	defer cancel()
-	for seconds, want := range map[int]time.Duration{0: 90 * time.Second, 30: 30 * time.Second, 300: 90 * time.Second} {
-		if got := time.Until(until(ctx, seconds)); got > want || got < want-time.Second {
-			t.Errorf("%d seconds of 100: %s, want %s", seconds, got, want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/emf"
+	"github.com/cognito-user-migration/cognito-user-migration/pkg/function"
 	"github.com/cognito-user-migration/cognito-user-migration/pkg/ledger"
 )
 
@@ -55,7 +56,7 @@ func (m maintainer) check(ctx context.Context, r verifyRequest) (ledger.Verifica
 	case r.Day != "":
 		return m.checker.VerifyDay(ctx, r.Day, time.Now)
 	default:
-		return m.checker.Verify(ctx, time.Now, until(ctx, r.Seconds))
+		return m.checker.Verify(ctx, time.Now, function.WorkUntil(ctx, r.Seconds))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/smithy-go"
@@ -25,6 +26,18 @@ func Main[Handler any](run func(ctx context.Context, environ []string) (Handler,
 	// Lambda's runtime client logs each error that it answers, and errors may quote what was asked.
 	log.SetOutput(io.Discard)
 	lambda.Start(handler)
+}
+
+// WorkUntil returns when to pause work that goes on in a later invocation: after so many seconds, or as late as it may be if none are given.
+// A tenth of the invocation's time is left for keeping what was done.
+func WorkUntil(ctx context.Context, seconds int) time.Time {
+	stop := time.Now().Add(time.Duration(seconds) * time.Second)
+	if deadline, ok := ctx.Deadline(); ok {
+		if latest := deadline.Add(-time.Until(deadline) / 10); seconds == 0 || stop.After(latest) {
+			return latest
+		}
+	}
+	return stop
 }
 
 // fault says what a log may hold of an error at the start: which variable is wrong, or which call AWS refused. It leaves out AWS's own

@@ -1,9 +1,12 @@
 package function
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/smithy-go"
 )
@@ -24,4 +27,20 @@ func TestWhatTheLogSaysOfAFunctionThatDoesNotStart(t *testing.T) {
 			t.Errorf("%v: the log says %q, want %q", tt.err, got, tt.want)
 		}
 	}
+}
+
+// Work that goes on later stops in time for what comes after it.
+func TestWorkUntil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		defer cancel()
+		for seconds, want := range map[int]time.Duration{0: 90 * time.Second, 30: 30 * time.Second, 300: 90 * time.Second} {
+			if got := time.Until(WorkUntil(ctx, seconds)); got != want {
+				t.Errorf("%d seconds of 100: %s, want %s", seconds, got, want)
+			}
+		}
+		if got := time.Until(WorkUntil(t.Context(), 30)); got != 30*time.Second {
+			t.Errorf("without a deadline: %s", got)
+		}
+	})
 }

@@ -35,16 +35,6 @@ func (d Day) State() State {
 	}
 }
 
-// StateOf judges one of the days: NotProbed if it is not among them.
-func StateOf(days []Day, day string) State {
-	for _, d := range days {
-		if d.Day == day {
-			return d.State()
-		}
-	}
-	return NotProbed
-}
-
 // Latest is what the latest probe says.
 type Latest struct {
 	State      State     `json:"state"` // NotProbed if none has run within two hours

@@ -43,7 +43,8 @@ func run(_ context.Context, environ []string) (func(context.Context, json.RawMes
 	k := keeper{
 		store: store, log: log,
 		Collector: report.NewCollector(
-			store, cfg.Declared, probe.Config{}, spool.New(aws, cfg.Spool, time.Second), spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second), log,
+			store, cfg.Declared, probe.Config{}, // the days' probes count all the same; only the latest is left out
+			spool.New(aws, cfg.Spool, time.Second), spool.New(aws, spool.Config{QueueURL: cfg.Letters.QueueURL}, time.Second), log,
 		),
 	}
 	return request.Handler(log, request.NewView("record", k.record)), nil

@@ -46,8 +46,8 @@ const firstDay = "2000-01-01"
 // fresh is how old a census may be to count: one is taken every day, and may take hours.
 const fresh = 48 * time.Hour
 
-// mourned is how long a loss is told at least: the journal gets a READY once a day as long as it holds.
-const mourned = 48 * time.Hour
+// lossTold is for how long the loss of a READY is told at least: the journal gets a READY once a day as long as it holds.
+const lossTold = 48 * time.Hour
 
 // judge decides about readiness as of now.
 func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Day, j journal.State) (Readiness, error) {
@@ -77,7 +77,7 @@ func (d Declared) judge(p progress.Progress, c *census.Result, probes []probe.Da
 		r.Sentence += " It was not measured whether the new pool has the users who were handed over."
 	}
 	// The journal's next verdict may be written before anybody has looked.
-	lately := !j.ReadyAt.IsZero() && p.AsOf.Sub(j.ReadyAt) <= mourned
+	lately := !j.ReadyAt.IsZero() && p.AsOf.Sub(j.ReadyAt) <= lossTold
 	r.Lost = r.Verdict != readiness.Ready && (lately || j.Verdict == string(readiness.Ready))
 	return r, err
 }
